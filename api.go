@@ -1,0 +1,94 @@
+package gatepost
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/conn"
+	"github.com/gatepost-dev/gatepost/internal/gateway"
+	"github.com/gatepost-dev/gatepost/internal/management"
+)
+
+// api is one API of the stack on its port.
+type api struct {
+	declared *apigw.API
+	listener net.Listener
+	hub      *conn.Hub
+	gateway  *gateway.Gateway
+	http     *management.Server
+}
+
+// domain is the events' domainName. localhost, because every SDK accepts the
+// local certificate for it and Go's proxy rule leaves it alone.
+func (a *api) domain() string { return fmt.Sprintf("localhost:%d", port(a.listener)) }
+
+func (a *api) callback() string { return "https://" + a.domain() + "/" + a.declared.Stage.Name }
+
+// plainCallback is the management endpoint without TLS, for functions whose SDK
+// takes an endpoint from its environment.
+func (a *api) plainCallback() string {
+	return "http://" + a.listener.Addr().String() + "/" + a.declared.Stage.Name
+}
+
+func (a *api) url() string {
+	return "ws://" + a.listener.Addr().String() + "/" + a.declared.Stage.Name
+}
+
+// openAPIs makes a gateway, with its hub and its management endpoint, for each
+// API.
+func (h *house) openAPIs(context.Context) error {
+	ids := apigw.NewIDs()
+	for _, a := range h.apis {
+		a.hub = conn.NewHub(h.cfg.Limits)
+		a.http = &management.Server{Limits: h.cfg.Limits, Log: h.cfg.Log}
+		var err error
+		a.gateway, err = gateway.New(gateway.Config{
+			API: a.declared, Domain: a.domain(), Limits: h.cfg.Limits, IDs: ids, Hub: a.hub,
+			Invoker: h.functions, HandOver: a.http.Hand, Feed: h.feed, Log: h.cfg.Log,
+		})
+		if err != nil {
+			return err
+		}
+		a.http.Handler = a.gateway.Plain(&management.Handler{
+			API: a.declared, Connections: a.hub, Verifier: h.strict, Limits: h.cfg.Limits, Feed: h.feed, Log: h.cfg.Log,
+		})
+	}
+	return nil
+}
+
+// httpServer bounds what a plain HTTP client may take.
+func (h *house) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: h.cfg.Limits.Handshake,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    h.cfg.Limits.MaxHead,
+		ErrorLog:          quietly(h.cfg.Log),
+	}
+}
+
+// routeHost chooses who answers for a host of AWS that a function called
+// through the proxy. nil means nobody here does.
+func (h *house) routeHost(host string) http.Handler {
+	if strings.Contains(host, ".execute-api.") {
+		if a := h.apiOfHost(host); a != nil {
+			return a.http.Handler
+		}
+		return nil
+	}
+	return h.endpoint
+}
+
+func (h *house) addresses() []Address {
+	var out []Address
+	for _, a := range h.apis {
+		out = append(out, Address{Name: a.declared.Name, Stage: a.declared.Stage.Name, URL: a.url(), Callback: a.callback()})
+	}
+	return out
+}

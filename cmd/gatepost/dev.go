@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gatepost-dev/gatepost"
+	"github.com/gatepost-dev/gatepost/internal/instance"
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// places are the flags of every command that runs a system.
+type places struct {
+	Gateway string   `default:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Where clients connect; a second API takes the next port, port 0 a free one."`
+	AWS     string   `name:"aws" default:"127.0.0.1:4566" placeholder:"HOST:PORT" help:"The AWS endpoint (SQS, DynamoDB)."`
+	Console string   `default:"127.0.0.1:4400" placeholder:"HOST:PORT" help:"The admin API."`
+	Data    string   `placeholder:"DIR" help:"Folder for everything kept on disk; by default .gatepost beside the template."`
+	Env     []string `sep:"none" placeholder:"FUNCTION.NAME=VALUE" help:"Set a variable of one function, over the template's; may be repeated."`
+	Quiet   bool     `short:"q" help:"Print the addresses only, not what happens."`
+	Verbose bool     `short:"v" help:"Print Gatepost's own log too."`
+}
+
+type devCommand struct {
+	source
+	places
+}
+
+// Help gives the examples.
+func (devCommand) Help() string {
+	return `Builds the functions, starts everything that the template declares, and prints where it is. What is not supported is listed. Ctrl-C ends everything.
+
+Any AWS credentials are accepted on the AWS endpoint, from this machine only; calls signed with those that Gatepost gave out are verified, and the management endpoint takes no others.
+
+Examples:
+  gatepost dev
+  gatepost dev push/deploy/sam --parameter MaxReceiveCount=1
+  gatepost dev --gateway 127.0.0.1:0 --env publish.PARALLELISM=8`
+}
+
+// Run loads the template and runs it until ctx ends.
+func (c devCommand) Run(ctx context.Context, std streams) error {
+	s, err := c.load()
+	if err != nil {
+		return err
+	}
+	data := c.Data
+	if data == "" {
+		data = filepath.Join(folderOf(c.Path), instance.Folder)
+	}
+	return c.serve(ctx, std, s, c.Path, data)
+}
+
+// folderOf is the folder that a template's path means.
+func folderOf(path string) string {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return filepath.Dir(path)
+	}
+	return path
+}
+
+// serve runs a stack until ctx ends and tells what happens.
+func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, data string) error {
+	if err := p.override(s); err != nil {
+		return err
+	}
+	started := time.Now()
+	show := &narrator{out: std.out, quiet: p.Quiet}
+	cfg := gatepost.Config{
+		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console,
+		Log: p.logger(std), Built: show.built, Watch: show.event,
+	}
+	server, err := gatepost.New(cfg)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-server.Ready():
+		show.ready(server, s, from, time.Since(started))
+	}
+	err = <-ended
+	if err == nil {
+		fmt.Fprintln(std.out, "Everything has ended.")
+	}
+	return err
+}
+
+func (p places) logger(std streams) *slog.Logger {
+	level := slog.LevelWarn
+	if p.Verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: level}))
+}
+
+// override applies --env.
+func (p places) override(s *stack.Stack) error {
+	for _, arg := range p.Env {
+		key, value, ok := strings.Cut(arg, "=")
+		function, name, dotted := strings.Cut(key, ".")
+		if !ok || !dotted || name == "" {
+			return usageError{fmt.Errorf("--env %q is not FUNCTION.NAME=VALUE", arg)}
+		}
+		f := s.Function(function)
+		if f == nil {
+			return fmt.Errorf("--env %s: the template declares no function %q; it declares %s", key, function, functionNames(s))
+		}
+		if f.Environment == nil {
+			f.Environment = make(map[string]string)
+		}
+		f.Environment[name] = value
+	}
+	return nil
+}
+
+func functionNames(s *stack.Stack) string {
+	var list []string
+	for _, f := range s.Functions {
+		list = append(list, f.Name)
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gatepost-dev/gatepost/push/function/connect"
+	"github.com/gatepost-dev/gatepost/push/function/disconnect"
+	"github.com/gatepost-dev/gatepost/push/function/echo"
+	"github.com/gatepost-dev/gatepost/push/function/fallback"
+	"github.com/gatepost-dev/gatepost/push/function/publish"
+)
+
+// builtIn are the push system's functions, by the name of their folder under
+// push/cmd: the demo starts this program again as one of them.
+var builtIn = map[string]func(){
+	"connect":    connect.Main,
+	"disconnect": disconnect.Main,
+	"default":    fallback.Main,
+	"echo":       echo.Main,
+	"publish":    publish.Main,
+}
+
+// functionCommand is how the demo's sandboxes start: it serves the Lambda
+// Runtime API named by its environment, as the function's own binary would.
+type functionCommand struct {
+	Name string `arg:"" help:"The function's name."`
+}
+
+// Run does not return while the sandbox lives.
+func (c functionCommand) Run() error {
+	main, ok := builtIn[c.Name]
+	if !ok {
+		return usageError{fmt.Errorf("there is no built-in function %q; there are: %s", c.Name, strings.Join(slices.Sorted(maps.Keys(builtIn)), ", "))}
+	}
+	main()
+	return nil
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatepost-dev/gatepost"
+	"github.com/gatepost-dev/gatepost/internal/function"
+	"github.com/gatepost-dev/gatepost/internal/telemetry"
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// narrator tells on the terminal what is built, what runs where, and what
+// happens. Its methods may be called together.
+type narrator struct {
+	quiet bool
+	mu    sync.Mutex // keeps the lines of out whole
+	out   io.Writer
+}
+
+func (n *narrator) printf(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fmt.Fprintf(n.out, format, args...)
+}
+
+// built tells of one build as it ends.
+func (n *narrator) built(b gatepost.Build) {
+	if b.Err != nil {
+		n.printf("build %s: failed\n%v\n", b.Function, b.Err)
+		return
+	}
+	if b.Duration > 0 {
+		n.printf("build %s: %s\n", b.Function, b.Duration.Round(time.Millisecond))
+	}
+}
+
+// ready prints what runs and where, and what to type next.
+func (n *narrator) ready(server *gatepost.Server, s *stack.Stack, from string, took time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fmt.Fprintf(n.out, "\nGatepost %s runs %s, ready after %s.\n\n", version, from, took.Round(time.Millisecond))
+	for _, a := range server.Addresses() {
+		fmt.Fprintf(n.out, "  %-11s %s   (API %s)\n", "WebSocket", a.URL, a.Name)
+		fmt.Fprintf(n.out, "  %-11s %s/@connections/ID\n", "Callback", a.Callback)
+	}
+	fmt.Fprintf(n.out, "  %-11s %s   (SQS and DynamoDB, region %s)\n", "AWS", server.AWS(), s.Region)
+	fmt.Fprintf(n.out, "  %-11s %s\n", "Admin API", server.Console())
+	fmt.Fprintf(n.out, "  %-11s %s\n", "Data", server.Data())
+	states := functionStates(server)
+	printParts(n.out, s, func(function string) string { return states[function] })
+	n.outputs(s)
+	printNotices(n.out, s.Notices, false)
+	n.nextSteps(server, s)
+}
+
+func functionStates(server *gatepost.Server) map[string]string {
+	states := make(map[string]string)
+	for _, f := range server.Functions() {
+		states[f.Name] = how(f)
+	}
+	return states
+}
+
+// how says how a function came to its code.
+func how(f function.Status) string {
+	switch {
+	case f.State == function.Failed:
+		return "could not be built"
+	case f.How == "command":
+		return "built in"
+	case f.Build > 0:
+		return fmt.Sprintf("%s, %s", f.How, f.Build.Round(time.Millisecond))
+	}
+	return f.How
+}
+
+func (n *narrator) outputs(s *stack.Stack) {
+	if len(s.Outputs) == 0 {
+		return
+	}
+	fmt.Fprintln(n.out, "\nOutputs, as they would be on AWS:")
+	for _, o := range s.Outputs {
+		fmt.Fprintf(n.out, "  %s = %s\n", o.Name, o.Value)
+	}
+}
+
+// nextSteps are the lines that a user types next.
+func (n *narrator) nextSteps(server *gatepost.Server, s *stack.Stack) {
+	fmt.Fprintf(n.out, "\nNext, in other terminals:\n")
+	for _, a := range server.Addresses() {
+		api := ""
+		if len(server.Addresses()) > 1 {
+			api = " --api " + a.Name
+		}
+		fmt.Fprintf(n.out, "  gatepost connect%s\n", api)
+	}
+	for _, m := range s.Mappings {
+		if q := s.QueueByARN(m.SourceARN); q != nil {
+			fmt.Fprintf(n.out, "  gatepost queue send %s 'hello, everyone'\n", q.Name)
+		}
+	}
+	fmt.Fprintf(n.out, "  gatepost ls\n\nCtrl-C ends everything.\n\n")
+}
+
+// event prints one thing that happened.
+func (n *narrator) event(e gatepost.Event) {
+	if n.quiet {
+		return
+	}
+	mark := " "
+	if e.Failed {
+		mark = "!"
+	}
+	n.printf("%s %s %s\n", e.Time.Format("15:04:05.000"), mark, sentence(e))
+}
+
+// sentence says what an event tells.
+func sentence(e gatepost.Event) string {
+	took := e.Duration.Round(100 * time.Microsecond)
+	switch e.Kind {
+	case telemetry.Connected:
+		return fmt.Sprintf("%s connected from %s (%s)", e.ConnectionID, e.Text, took)
+	case telemetry.Refused:
+		return fmt.Sprintf("a client was refused: %s (%s)", e.Text, took)
+	case telemetry.MessageIn:
+		return join(fmt.Sprintf("%s -> %s %s, %d bytes (%s)", e.ConnectionID, e.RouteKey, e.Function, e.Bytes, took), e.Text)
+	case telemetry.Posted:
+		return join(fmt.Sprintf("%s <- post, %d bytes", e.ConnectionID, e.Bytes), e.Text)
+	case telemetry.Disconnected:
+		return fmt.Sprintf("%s disconnected: %s", e.ConnectionID, e.Text)
+	case telemetry.Invoked:
+		return join(fmt.Sprintf("%s %sran (%s)", e.Function, short(e.RequestID), took), e.Text)
+	case telemetry.LogLine:
+		return fmt.Sprintf("%s %s| %s", e.Function, short(e.RequestID), e.Text)
+	case telemetry.Delivered:
+		return fmt.Sprintf("%s -> %s: %s (%s)", lastPart(e.Source), e.Function, e.Text, took)
+	case telemetry.DeadLettered:
+		return join(fmt.Sprintf("%s: a message went to the dead-letter queue", lastPart(e.Source)), e.Text)
+	case telemetry.Intercepted:
+		return join(e.Function+" called AWS by its own name", e.Text)
+	}
+	return join(string(e.Kind), e.Text)
+}
+
+func join(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + ": " + b
+}
+
+// short is the beginning of a request id, enough to tell invocations apart,
+// with a space behind it; empty during a function's init.
+func short(requestID string) string {
+	if requestID == "" {
+		return ""
+	}
+	id, _, _ := strings.Cut(requestID, "-")
+	return id + " "
+}
+
+func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/gatepost-dev/gatepost/internal/template"
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// source is the template that a command reads and how.
+type source struct {
+	Path      string   `arg:"" optional:"" default:"." help:"A template, or the folder that holds one."`
+	Parameter []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of the template; may be repeated."`
+	Region    string   `default:"us-east-1" env:"AWS_REGION" help:"The region that AWS::Region resolves to."`
+}
+
+// load reads the template into a stack.
+func (s source) load() (*stack.Stack, error) {
+	parameters, err := pairs(s.Parameter)
+	if err != nil {
+		return nil, err
+	}
+	return template.Load(s.Path, template.Options{Region: s.Region, Parameters: parameters})
+}
+
+// pairs reads KEY=VALUE arguments.
+func pairs(args []string) (map[string]string, error) {
+	out := make(map[string]string, len(args))
+	for _, a := range args {
+		key, value, ok := strings.Cut(a, "=")
+		if !ok || key == "" {
+			return nil, usageError{fmt.Errorf("%q is not KEY=VALUE", a)}
+		}
+		out[key] = value
+	}
+	return out, nil
+}
+
+type validateCommand struct {
+	source
+	JSON bool `name:"json" help:"Print the resolved stack as JSON."`
+}
+
+// Help gives the example.
+func (validateCommand) Help() string {
+	return "Nothing is built and nothing is started.\n\nExample:\n  gatepost validate push/deploy/sam"
+}
+
+// Run loads the template and prints what would run.
+func (c validateCommand) Run(std streams) error {
+	s, err := c.load()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(std.out, s)
+	}
+	for _, a := range s.APIs {
+		fmt.Fprintf(std.out, "API %s, stage %s, routes chosen by %s\n", a.Name, a.Stage.Name, a.RouteSelectionExpression)
+	}
+	printParts(std.out, s, nil)
+	printNotices(std.out, s.Notices, true)
+	return nil
+}
+
+// printParts prints the tables of routes, queues and tables of a stack. state
+// tells of a function what the last column says; nil leaves the column out.
+func printParts(out io.Writer, s *stack.Stack, state func(function string) string) {
+	if state == nil {
+		state = func(function string) string { return runtimeOf(s, function) }
+	}
+	for _, print := range []func(io.Writer, *stack.Stack, func(string) string){printRoutes, printMappings, printQueues, printTables} {
+		w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+		print(w, s, state)
+		w.Flush()
+	}
+}
+
+func runtimeOf(s *stack.Stack, function string) string {
+	if f := s.Function(function); f != nil {
+		return f.Runtime
+	}
+	return ""
+}
+
+func printRoutes(w io.Writer, s *stack.Stack, state func(string) string) {
+	if len(s.APIs) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nROUTE\tFUNCTION\tANSWERS\tCODE")
+	for _, a := range s.APIs {
+		for _, r := range a.Routes {
+			function, answers, code := "none", "no", ""
+			if r.TwoWay {
+				answers = "yes"
+			}
+			if r.Integration != nil {
+				function = r.Integration.Function
+				code = state(function)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Key, function, answers, code)
+		}
+	}
+}
+
+func printMappings(w io.Writer, s *stack.Stack, state func(string) string) {
+	if len(s.Mappings) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nTRIGGER\tFUNCTION\tBATCH\tCODE")
+	for _, m := range s.Mappings {
+		source := m.SourceARN
+		if q := s.QueueByARN(m.SourceARN); q != nil {
+			source = q.Name
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", source, m.Function, m.BatchSize, state(m.Function))
+	}
+}
+
+func printQueues(w io.Writer, s *stack.Stack, _ func(string) string) {
+	if len(s.Queues) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nQUEUE\tVISIBILITY\tDEAD LETTERS")
+	for _, q := range s.Queues {
+		dead := "none"
+		if q.Redrive != nil {
+			dead = fmt.Sprintf("to %s after %s", queueName(s, q.Redrive.DeadLetterARN), count(q.Redrive.MaxReceiveCount, "receive"))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", q.Name, q.VisibilityTimeout, dead)
+	}
+}
+
+func queueName(s *stack.Stack, arn string) string {
+	if q := s.QueueByARN(arn); q != nil {
+		return q.Name
+	}
+	return arn
+}
+
+// count writes a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func printTables(w io.Writer, s *stack.Stack, _ func(string) string) {
+	if len(s.Tables) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nTABLE\tKEY\tITEMS END BY")
+	for _, t := range s.Tables {
+		var key []string
+		for _, k := range t.Key {
+			key = append(key, k.Attribute)
+		}
+		ends := t.TTLAttribute
+		if ends == "" {
+			ends = "never"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", t.Name, strings.Join(key, ", "), ends)
+	}
+}
+
+// printNotices prints a line a notice. Unless all is set, what a local run does
+// not need (policies, log groups) is only counted.
+func printNotices(out io.Writer, notices []stack.Notice, all bool) {
+	inert := 0
+	var lines []string
+	for _, n := range notices {
+		if n.Inert && !all {
+			inert++
+			continue
+		}
+		what := n.LogicalID
+		if n.Type != "" {
+			what += " (" + n.Type + ")"
+		}
+		if what != "" {
+			what += ": "
+		}
+		lines = append(lines, fmt.Sprintf("  %s:%d: %s%s", n.File, n.Line, what, n.Text))
+	}
+	if len(lines) > 0 {
+		fmt.Fprintf(out, "\nSkipped or different here:\n%s\n", strings.Join(lines, "\n"))
+	}
+	if inert > 0 {
+		fmt.Fprintf(out, "\nNot needed here: %s (gatepost validate lists them).\n", count(inert, "entry"))
+	}
+}

@@ -1,0 +1,90 @@
+// Package e2e holds the tests of the whole: scripts over the built binary,
+// with the real AWS SDK, an independent WebSocket client and real function
+// processes.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// binary is the gatepost under test, built once with buildFlags.
+var (
+	binary     string
+	buildFlags = []string{"build"}
+)
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "gatepost-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "gatepost")
+	build := exec.Command("go", append(buildFlags, "-o", binary, "../cmd/gatepost")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build gatepost: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// TestScripts runs every script under testdata. What a script can do beside
+// testscript's own commands is in commands below.
+func TestScripts(t *testing.T) {
+	goEnv := goEnvironment(t)
+	repo, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Vars = append(env.Vars, goEnv...)
+			env.Setenv("REPO", repo)
+			env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
+			env.Setenv("DATA", filepath.Join(env.WorkDir, "data"))
+			s := &stage{clients: make(map[string]*client)}
+			env.Values[stageKey{}] = s
+			env.Defer(s.close)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"start":     start,
+			"interrupt": interrupt,
+			"crash":     crash,
+			"ws":        ws,
+			"roster":    roster,
+			"send":      send,
+			"queued":    queued,
+			"fill":      fill,
+			"raw":       raw,
+			"manage":    manage,
+			"await":     await,
+		},
+	})
+}
+
+// goEnvironment lets `gatepost dev` find the go command's caches, which the
+// scripts' own HOME hides.
+func goEnvironment(t *testing.T) []string {
+	t.Helper()
+	var vars []string
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GOTOOLCHAIN"} {
+		out, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			t.Fatalf("go env %s: %v", name, err)
+		}
+		vars = append(vars, name+"="+string(out[:len(out)-1]))
+	}
+	return vars
+}

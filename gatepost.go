@@ -1,0 +1,177 @@
+// Package gatepost runs API Gateway WebSocket APIs: the gateway, the Lambda
+// functions behind it, and the tables and queues that they use, in one process
+// with the functions as its children.
+//
+// A program of your own embeds it in three lines:
+//
+//	s, err := gatepost.LoadStack("template.yaml")
+//	server, err := gatepost.New(gatepost.Config{Stack: s})
+//	err = server.Run(ctx)
+package gatepost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/function"
+	"github.com/gatepost-dev/gatepost/internal/telemetry"
+	"github.com/gatepost-dev/gatepost/internal/template"
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// Where things listen when Config says nothing. A second API takes the port
+// after the first one's.
+const (
+	DefaultGateway = "127.0.0.1:3001"
+	DefaultAWS     = "127.0.0.1:4566"
+	DefaultConsole = "127.0.0.1:4400"
+)
+
+// Event is one thing that happened: a client came, a function answered, a line
+// was logged.
+type Event = telemetry.Event
+
+// Build tells how the build of one function ended.
+type Build = function.BuildResult
+
+// FunctionStatus is the state of one function: how it was built, its sandboxes
+// and its invocations.
+type FunctionStatus = function.Status
+
+// Config says what to run and where. Only Stack is needed.
+type Config struct {
+	// Stack is what to run; LoadStack reads one from a template.
+	Stack *stack.Stack
+	// Data is the folder for everything kept on disk. Empty means .gatepost in
+	// the working directory. One running server a folder.
+	Data string
+	// Gateway, AWS and Console are host:port to listen on. Empty means
+	// DefaultGateway, DefaultAWS, DefaultConsole; port 0 takes a free one.
+	// An address that is not loopback opens Gatepost to the network.
+	Gateway, AWS, Console string
+	// Limits bound clients. The zero value means apigw.DefaultLimits().
+	Limits apigw.Limits
+	// Environment is given to every function that does not set the name itself.
+	Environment map[string]string
+	// Log gets Gatepost's own log. Nil means none.
+	Log *slog.Logger
+	// Built is told of each function that was built, as it happens. It may be
+	// nil, and it is called by one goroutine at a time.
+	Built func(Build)
+	// Watch is told of every event while the server runs, in order, by one
+	// goroutine. Events are dropped when it is slow. It may be nil.
+	Watch func(Event)
+	// FunctionOutput gets the lines that functions write, each with the
+	// function's name and request id. Nil means that only Watch sees them.
+	FunctionOutput io.Writer
+	// SyncEveryWrite makes an answer of the AWS endpoint mean that the data is
+	// on the disk, not only with the operating system.
+	SyncEveryWrite bool
+}
+
+// The shutdown takes two seconds at most. drainWithin bounds the $disconnect of
+// every connection and the invocations that run, endWithin then the ends of the
+// function processes; the rest is for the stores.
+const (
+	drainWithin = time.Second
+	endWithin   = 600 * time.Millisecond
+)
+
+// Server runs one stack. Make it with New.
+type Server struct {
+	cfg   Config
+	ready chan struct{}
+	house *house // set before ready is closed
+}
+
+// LoadStack reads a template: a file or the folder that holds one.
+func LoadStack(path string) (*stack.Stack, error) {
+	return template.Load(path, template.Options{})
+}
+
+// New checks the configuration and returns a server. It opens nothing.
+func New(cfg Config) (*Server, error) {
+	if cfg.Stack == nil {
+		return nil, errors.New("Config.Stack is nil; LoadStack reads one from a template")
+	}
+	if err := cfg.Stack.Validate(); err != nil {
+		return nil, fmt.Errorf("the stack cannot run: %w", err)
+	}
+	if cfg.Limits == (apigw.Limits{}) {
+		cfg.Limits = apigw.DefaultLimits()
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	cfg.Gateway = orElse(cfg.Gateway, DefaultGateway)
+	cfg.AWS = orElse(cfg.AWS, DefaultAWS)
+	cfg.Console = orElse(cfg.Console, DefaultConsole)
+	return &Server{cfg: cfg, ready: make(chan struct{})}, nil
+}
+
+func orElse(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}
+
+// Run opens, serves until ctx ends, and closes everything in order: clients
+// are told to go (1001), their $disconnect runs, invocations end, processes
+// end, stores are closed. It returns nil after a clean end, and may be called
+// once.
+func (s *Server) Run(ctx context.Context) (err error) {
+	h, err := open(ctx, s.cfg)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // interrupted before it was ready
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	if err := h.serve(); err != nil {
+		return err
+	}
+	s.house = h
+	close(s.ready)
+	select {
+	case <-ctx.Done():
+	case err = <-h.failed:
+	}
+	return errors.Join(err, h.drain())
+}
+
+// Ready is closed when everything serves.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Address is where one API is to be found.
+type Address struct {
+	// Name and Stage say which.
+	Name, Stage string
+	// URL is where clients connect, "ws://127.0.0.1:3001/main"; TLS is spoken
+	// on the same port.
+	URL string
+	// Callback is the management endpoint, "https://localhost:3001/main".
+	Callback string
+}
+
+// Addresses returns where the APIs are, in the stack's order. It may be called
+// after Ready.
+func (s *Server) Addresses() []Address { return s.house.addresses() }
+
+// AWS returns the URL of the AWS endpoint. It may be called after Ready.
+func (s *Server) AWS() string { return "http://" + s.house.aws.Addr().String() }
+
+// Console returns the URL of the admin API. It may be called after Ready.
+func (s *Server) Console() string { return "http://" + s.house.admin.Addr().String() }
+
+// Data returns the data folder's absolute path. It may be called after Ready.
+func (s *Server) Data() string { return s.house.dir.Path }
+
+// Functions returns the state of the functions. It may be called after Ready.
+func (s *Server) Functions() []FunctionStatus { return s.house.functions.Functions() }

@@ -1,0 +1,244 @@
+package gatepost
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb"
+	"github.com/gatepost-dev/gatepost/internal/aws/sqs"
+	"github.com/gatepost-dev/gatepost/internal/awswire"
+	"github.com/gatepost-dev/gatepost/internal/bus"
+	"github.com/gatepost-dev/gatepost/internal/function"
+	"github.com/gatepost-dev/gatepost/internal/instance"
+	"github.com/gatepost-dev/gatepost/internal/intercept"
+	"github.com/gatepost-dev/gatepost/internal/telemetry"
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// house is everything that an open server holds. It is opened from the ground
+// up and closed from the roof down.
+type house struct {
+	cfg     Config
+	feed    *telemetry.Feed
+	closers []func() error
+
+	dir       *instance.Dir
+	secrets   instance.Credentials
+	strict    *awswire.Verifier // knows the credentials that were given out and no others
+	lenient   *awswire.Verifier // checks those, and lets others pass
+	ca        *intercept.CA
+	aws       net.Listener
+	admin     net.Listener
+	proxy     *intercept.Proxy
+	proxyAt   net.Listener
+	apis      []*api
+	bus       *bus.Bus
+	tables    *dynamodb.Service
+	queues    *sqs.Service
+	endpoint  *awswire.Endpoint
+	functions *function.Host
+
+	// running counts what serve started; polling ends first at shutdown.
+	running     sync.WaitGroup
+	polling     sync.WaitGroup
+	stopPolling context.CancelFunc
+	stopServing context.CancelFunc
+	failed      chan error
+}
+
+// open opens every part, ground floor first, and serves nothing yet.
+func open(ctx context.Context, cfg Config) (*house, error) {
+	h := &house{cfg: cfg, feed: telemetry.NewFeed(), failed: make(chan error, 1)}
+	steps := []func(context.Context) error{
+		h.openData, h.openCA, h.openPorts, h.openTables, h.openQueues, h.openEndpoint, h.openFunctions, h.openAPIs,
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, h.close())
+		}
+	}
+	return h, nil
+}
+
+// onClose notes what close must undo, last opened first.
+func (h *house) onClose(f func() error) { h.closers = append(h.closers, f) }
+
+func (h *house) close() error {
+	var errs []error
+	for i := len(h.closers) - 1; i >= 0; i-- {
+		errs = append(errs, h.closers[i]())
+	}
+	h.closers = nil
+	return errors.Join(errs...)
+}
+
+func (h *house) openData(context.Context) (err error) {
+	if h.dir, err = instance.Open(orElse(h.cfg.Data, instance.Folder)); err != nil {
+		return err
+	}
+	h.onClose(h.dir.Close)
+	if h.secrets, err = h.dir.Credentials(); err != nil {
+		return err
+	}
+	given := h.secrets.Credentials
+	lookup := func(id string) (awswire.Credentials, bool) { return given, id == given.AccessKeyID }
+	h.strict = awswire.NewVerifier(lookup, awswire.VerifierOptions{})
+	h.lenient = awswire.NewVerifier(lookup, awswire.VerifierOptions{AcceptUnknownKeys: true})
+	return nil
+}
+
+func (h *house) openCA(context.Context) (err error) {
+	if h.ca, err = intercept.OpenCA(h.dir.Path); err != nil {
+		return err
+	}
+	if h.ca.Warning != "" {
+		h.cfg.Log.Warn(h.ca.Warning)
+	}
+	return nil
+}
+
+// openPorts takes the ports before anything slow happens, so that one in use
+// is told at once.
+func (h *house) openPorts(context.Context) (err error) {
+	if h.aws, err = h.listen("AWS endpoint", "--aws", h.cfg.AWS); err != nil {
+		return err
+	}
+	if h.admin, err = h.listen("console", "--console", h.cfg.Console); err != nil {
+		return err
+	}
+	address := h.cfg.Gateway
+	for i := range h.cfg.Stack.APIs {
+		declared := &h.cfg.Stack.APIs[i]
+		ln, err := h.listen("gateway of API "+declared.Name, "--gateway", address)
+		if err != nil {
+			return err
+		}
+		h.apis = append(h.apis, &api{declared: declared, listener: ln})
+		if address, err = nextPort(address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *house) openTables(context.Context) (err error) {
+	h.tables, err = dynamodb.Open(dynamodb.Config{
+		Path: h.dir.Join("tables.db"), Sync: h.cfg.SyncEveryWrite, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account,
+		Feed: h.feed, Log: h.cfg.Log,
+	})
+	if err != nil {
+		return fmt.Errorf("open the tables: %w", err)
+	}
+	h.onClose(h.tables.Close)
+	for _, t := range h.cfg.Stack.Tables {
+		if err := h.tables.EnsureTable(t); err != nil {
+			return fmt.Errorf("make the table %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+func (h *house) openQueues(context.Context) (err error) {
+	h.bus, err = bus.Open(bus.Config{Dir: h.dir.Join("bus"), Sync: h.cfg.SyncEveryWrite, Log: h.cfg.Log})
+	if err != nil {
+		return fmt.Errorf("open the bus: %w", err)
+	}
+	h.onClose(h.bus.Close)
+	h.queues, err = sqs.New(sqs.Config{
+		Bus: h.bus, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, SecretKey: h.secrets.HandleKey,
+		Feed: h.feed, Log: h.cfg.Log,
+	})
+	if err != nil {
+		return fmt.Errorf("open the queues: %w", err)
+	}
+	h.onClose(h.queues.Close)
+	for _, q := range deadLettersFirst(h.cfg.Stack.Queues) {
+		if err := h.queues.EnsureQueue(q); err != nil {
+			return fmt.Errorf("make the queue %s: %w", q.Name, err)
+		}
+	}
+	return nil
+}
+
+func (h *house) openEndpoint(context.Context) error {
+	h.endpoint = &awswire.Endpoint{Check: h.checkAWS(h.aws.Addr()), Log: h.cfg.Log}
+	h.endpoint.Register(h.tables)
+	h.endpoint.Register(h.queues)
+	return nil
+}
+
+func (h *house) openFunctions(ctx context.Context) error {
+	if err := h.openProxy(); err != nil {
+		return err
+	}
+	h.functions = function.NewHost(function.Config{
+		Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, CacheDir: h.dir.Join("build"), SandboxDir: h.dir.Join("sandboxes"),
+		Feed: h.feed, Log: h.cfg.Log, Output: h.cfg.FunctionOutput,
+	})
+	h.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), endWithin)
+		defer cancel()
+		return h.functions.Close(ctx)
+	})
+	for _, f := range h.cfg.Stack.Functions {
+		f.Environment = h.environment(f)
+		if err := h.functions.Add(f); err != nil {
+			return err
+		}
+	}
+	if err := h.functions.Build(ctx, h.cfg.Built); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
+		// The other functions run; Built, the report and each invocation of the
+		// broken one say what is wrong.
+		h.cfg.Log.Debug("some functions could not be built", "error", err)
+	}
+	return nil
+}
+
+// openProxy makes the proxy that leads functions with amazonaws.com endpoints
+// here. It serves as soon as functions run.
+func (h *house) openProxy() (err error) {
+	if h.proxyAt, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return fmt.Errorf("listen for the functions' proxy: %w", err)
+	}
+	h.onClose(func() error { h.proxyAt.Close(); return nil })
+	h.proxy = &intercept.Proxy{CA: h.ca, Password: rand.Text(), Route: h.routeHost, Feed: h.feed, Log: h.cfg.Log}
+	return nil
+}
+
+// environment is a function's environment: what leads its SDKs here, then
+// Config's, then its own, the last word being the last.
+func (h *house) environment(f stack.Function) map[string]string {
+	around := intercept.Surroundings{
+		AWSEndpoint: "http://" + h.aws.Addr().String(), ProxyURL: h.proxy.URL(h.proxyAt.Addr(), f.Name),
+		CAFile: h.ca.CertFile(), BundleFile: h.ca.BundleFile(), Region: h.cfg.Stack.Region, Credentials: h.secrets.Credentials,
+	}
+	for _, a := range h.apis {
+		around.Callbacks = append(around.Callbacks, a.plainCallback())
+	}
+	env := intercept.Environment(around)
+	maps.Copy(env, h.cfg.Environment)
+	maps.Copy(env, f.Environment)
+	return env
+}
+
+// checkAWS verifies the calls of the AWS endpoint at an address. On loopback it
+// accepts any credentials from outside and verifies those that were given out
+// here; anywhere else it takes no others.
+func (h *house) checkAWS(at net.Addr) func(r *http.Request, body []byte) error {
+	verifier := h.strict
+	if tcp, ok := at.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+		verifier = h.lenient
+	}
+	return func(r *http.Request, body []byte) error {
+		_, err := verifier.Verify(r, body, "")
+		return err
+	}
+}

@@ -1,0 +1,182 @@
+// Package dynamodb owns the DynamoDB API: tables with their items, indexes and
+// times to live, in one bbolt file, served as awswire.Service.
+package dynamodb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb/attribute"
+	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb/expression"
+	"github.com/gatepost-dev/gatepost/internal/awswire"
+	"github.com/gatepost-dev/gatepost/internal/telemetry"
+)
+
+// Expired is the kind of the event that tells of items deleted by a table's
+// time to live. Its Source is the table's name.
+const Expired telemetry.Kind = "expired"
+
+// Config says where and how tables are kept.
+type Config struct {
+	// Path is the bbolt file, made when missing; one process may have it open.
+	// Empty means a temporary file that nobody else can see and that goes with
+	// Close.
+	Path string
+	// Sync true means that an answer to a write is sent after the data is on
+	// the disk. False means that the disk follows every 200 ms: a crash of
+	// Gatepost loses nothing, but a loss of power may lose the file.
+	Sync bool
+	// Region is the region of calls that name none and of EnsureTable; empty
+	// means us-east-1. Each region has tables of its own.
+	Region string
+	// Account stands in the tables' ARNs; empty means 000000000000.
+	Account string
+	// Feed gets Expired events; nil drops them.
+	Feed *telemetry.Feed
+	// Log gets failures of background work; nil means slog.Default().
+	Log *slog.Logger
+}
+
+// Service is the DynamoDB API. Its methods may be called together.
+type Service struct {
+	cfg   Config
+	store *store
+	// stop ends the sweeper.
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+
+	mu     sync.RWMutex // guards tables; held by the committer only to change it
+	tables map[tableID]*table
+}
+
+var _ awswire.Service = (*Service)(nil)
+
+// Open opens the tables' file and loads what tables there are.
+func Open(cfg Config) (*Service, error) {
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1"
+	}
+	if cfg.Account == "" {
+		cfg.Account = "000000000000"
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	st, err := openStore(cfg.Path, cfg.Sync, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, store: st}
+	if s.tables, err = loadTables(st); err != nil {
+		st.close()
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.workers.Go(func() { s.sweepLoop(ctx) })
+	return s, nil
+}
+
+// Close finishes the writes under way and closes the file. Calls that come
+// later fail, a second Close too.
+func (s *Service) Close() error {
+	s.stop()
+	s.workers.Wait()
+	return s.store.close()
+}
+
+// TargetPrefix is DynamoDB's.
+func (*Service) TargetPrefix() string { return "DynamoDB_20120810" }
+
+// QueryVersion is empty: DynamoDB has no query protocol.
+func (*Service) QueryVersion() string { return "" }
+
+type operation func(*Service, context.Context, *awswire.Call) (any, error)
+
+var operations = map[string]operation{
+	"BatchGetItem":       (*Service).batchGetItem,
+	"BatchWriteItem":     (*Service).batchWriteItem,
+	"CreateTable":        (*Service).createTable,
+	"DeleteItem":         (*Service).deleteItem,
+	"DeleteTable":        (*Service).deleteTable,
+	"DescribeEndpoints":  (*Service).describeEndpoints,
+	"DescribeTable":      (*Service).describeTable,
+	"DescribeTimeToLive": (*Service).describeTimeToLive,
+	"GetItem":            (*Service).getItem,
+	"ListTables":         (*Service).listTables,
+	"PutItem":            (*Service).putItem,
+	"Query":              (*Service).query,
+	"Scan":               (*Service).scan,
+	"UpdateItem":         (*Service).updateItem,
+	"UpdateTimeToLive":   (*Service).updateTimeToLive,
+}
+
+// Do runs one call. Its errors are *awswire.Error, but for internal ones and
+// those of ctx.
+func (s *Service) Do(ctx context.Context, call *awswire.Call) (any, error) {
+	run, ok := operations[call.Operation]
+	if !ok {
+		return nil, awswire.Errorf("UnknownOperationException", "Gatepost does not have the DynamoDB operation %.60q.", call.Operation)
+	}
+	out, err := run(s, ctx, call)
+	return out, wireError(err)
+}
+
+// wireError gives errors of other packages the code that AWS has for them.
+func wireError(err error) error {
+	if e, ok := errors.AsType[*expression.Error](err); ok {
+		return invalid("%s", e.Message)
+	}
+	if e, ok := errors.AsType[*attribute.ValueError](err); ok {
+		return invalid("%s", e.Message)
+	}
+	if errors.Is(err, errBusy) {
+		return awswire.Errorf("ThrottlingException", "Rate of requests exceeds the allowed throughput.")
+	}
+	return err
+}
+
+// invalid is AWS's error for most of what is wrong with a request.
+func invalid(format string, args ...any) error {
+	return awswire.Errorf("ValidationException", format, args...)
+}
+
+// decode reads the request.
+func decode(call *awswire.Call, in any) error {
+	err := json.Unmarshal(call.Body, in)
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*attribute.FormError](err); ok {
+		return awswire.Errorf("SerializationException", "%s", e.Message)
+	}
+	return call.Decode(in) // fails in the words that all services share
+}
+
+// region returns the region whose tables a call means.
+func (s *Service) region(call *awswire.Call) string {
+	if call.Region != "" {
+		return call.Region
+	}
+	return s.cfg.Region
+}
+
+// describeEndpoints answers the SDKs that look for an endpoint to use.
+func (s *Service) describeEndpoints(_ context.Context, call *awswire.Call) (any, error) {
+	type endpoint struct {
+		Address              string
+		CachePeriodInMinutes int
+	}
+	return map[string]any{"Endpoints": []endpoint{{call.Host, 1440}}}, nil
+}
+
+// message returns an error's message without its code.
+func message(err error) string {
+	if e, ok := errors.AsType[*awswire.Error](err); ok {
+		return e.Message
+	}
+	return err.Error()
+}

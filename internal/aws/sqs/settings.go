@@ -1,0 +1,239 @@
+package sqs
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// MaxMessageSize is the largest message that SQS takes, and a queue's limit by
+// default, in bytes: the body with its attributes' names, types and values.
+const MaxMessageSize = 1 << 20
+
+// maxVisibility bounds a visibility timeout, and the time that one receive may
+// hide a message in all.
+const maxVisibility = 12 * time.Hour
+
+// settings are a queue's attributes that can be set.
+type settings struct {
+	Delay             time.Duration `json:"delay,omitempty"`
+	VisibilityTimeout time.Duration `json:"visibilityTimeout"`
+	Retention         time.Duration `json:"retention"`
+	ReceiveWait       time.Duration `json:"receiveWait,omitempty"`
+	MaxMessageSize    int           `json:"maxMessageSize"`
+	Redrive           *redrive      `json:"redrive,omitempty"`
+	// Kept are attributes that are stored and returned and change nothing.
+	Kept map[string]string `json:"kept,omitempty"`
+}
+
+// redrive says after how many receives a message goes where.
+type redrive struct {
+	ARN             string `json:"deadLetterTargetArn"`
+	MaxReceiveCount int    `json:"maxReceiveCount"`
+}
+
+// defaults are SQS's (API reference, SetQueueAttributes).
+func defaults() settings {
+	return settings{VisibilityTimeout: 30 * time.Second, Retention: 4 * 24 * time.Hour, MaxMessageSize: MaxMessageSize}
+}
+
+func settingsOf(q stack.Queue) settings {
+	d := defaults()
+	s := settings{
+		Delay: q.Delay, VisibilityTimeout: q.VisibilityTimeout, ReceiveWait: q.ReceiveWait,
+		Retention:      cmp.Or(q.Retention, d.Retention),
+		MaxMessageSize: cmp.Or(q.MaxMessageSize, d.MaxMessageSize),
+	}
+	if q.Redrive != nil {
+		s.Redrive = &redrive{q.Redrive.DeadLetterARN, q.Redrive.MaxReceiveCount}
+	}
+	return s
+}
+
+// seconds are the attributes that are times, with their bounds.
+var seconds = []struct {
+	name     string
+	min, max time.Duration
+	field    func(*settings) *time.Duration
+}{
+	{"DelaySeconds", 0, 15 * time.Minute, func(s *settings) *time.Duration { return &s.Delay }},
+	{"MessageRetentionPeriod", time.Minute, 14 * 24 * time.Hour, func(s *settings) *time.Duration { return &s.Retention }},
+	{"ReceiveMessageWaitTimeSeconds", 0, 20 * time.Second, func(s *settings) *time.Duration { return &s.ReceiveWait }},
+	{"VisibilityTimeout", 0, maxVisibility, func(s *settings) *time.Duration { return &s.VisibilityTimeout }},
+}
+
+// kept are the attributes that are stored and returned only: there is nobody to
+// tell apart by a policy, and the store is not encrypted.
+var kept = map[string]bool{
+	"Policy": true, "RedriveAllowPolicy": true, "SqsManagedSseEnabled": true,
+	"KmsMasterKeyId": true, "KmsDataKeyReusePeriodSeconds": true,
+}
+
+// fifoOnly are the attributes that a standard queue does not have.
+var fifoOnly = map[string]bool{
+	"FifoQueue": true, "ContentBasedDeduplication": true, "DeduplicationScope": true, "FifoThroughputLimit": true,
+}
+
+// check checks what a template or set has filled in.
+func (s *settings) check() error {
+	for _, a := range seconds {
+		if v := *a.field(s); v < a.min || v > a.max {
+			return invalidAttribute(a.name)
+		}
+	}
+	if s.MaxMessageSize < 1024 || s.MaxMessageSize > MaxMessageSize {
+		return invalidAttribute("MaximumMessageSize")
+	}
+	if s.Redrive != nil && (s.Redrive.MaxReceiveCount < 1 || s.Redrive.MaxReceiveCount > 1000) {
+		return invalidParameter("Value %s for parameter RedrivePolicy is invalid. Reason: Invalid value for maxReceiveCount: %d, valid values are from 1 to 1000 both inclusive.",
+			s.Redrive, s.Redrive.MaxReceiveCount)
+	}
+	return nil
+}
+
+// with returns the settings with attributes as clients write them.
+func (s settings) with(attributes map[string]string) (settings, error) {
+	s.Kept = maps.Clone(s.Kept)
+	for name, text := range attributes {
+		if err := s.set(name, text); err != nil {
+			return s, err
+		}
+	}
+	return s, s.check()
+}
+
+func (s *settings) set(name, text string) error {
+	for _, a := range seconds {
+		if a.name == name {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < 0 || n > 1e9 {
+				return invalidAttribute(name)
+			}
+			*a.field(s) = time.Duration(n) * time.Second
+			return nil
+		}
+	}
+	switch {
+	case name == "MaximumMessageSize":
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return invalidAttribute(name)
+		}
+		s.MaxMessageSize = n
+		return nil
+	case name == "RedrivePolicy":
+		return s.setRedrive(text)
+	case name == "RedriveAllowPolicy" && text != "":
+		if _, err := parseRedriveAllow(text); err != nil {
+			return err
+		}
+	case fifoOnly[name]:
+		return errFIFO()
+	case !kept[name]:
+		return unknownAttribute(name)
+	}
+	s.keep(name, text)
+	return nil
+}
+
+func (s *settings) keep(name, text string) {
+	if s.Kept == nil {
+		s.Kept = make(map[string]string)
+	}
+	if s.Kept[name] = text; text == "" {
+		delete(s.Kept, name)
+	}
+}
+
+// setRedrive reads a RedrivePolicy. Tools write the count as a number or as a
+// string; an empty policy takes it away.
+func (s *settings) setRedrive(text string) error {
+	if s.Redrive = nil; text == "" {
+		return nil
+	}
+	var policy struct {
+		ARN   string          `json:"deadLetterTargetArn"`
+		Count json.RawMessage `json:"maxReceiveCount"`
+	}
+	if err := json.Unmarshal([]byte(text), &policy); err != nil {
+		return invalidParameter("Value %s for parameter RedrivePolicy is invalid. Reason: Redrive policy is not a valid JSON map.", clip(text))
+	}
+	count, err := strconv.Atoi(strings.Trim(string(policy.Count), `"`))
+	if _, arnErr := parseARN(policy.ARN); err != nil || arnErr != nil {
+		return invalidParameter("Value %s for parameter RedrivePolicy is invalid. Reason: It must have a deadLetterTargetArn that is a queue's ARN and a maxReceiveCount that is a number.", clip(text))
+	}
+	s.Redrive = &redrive{policy.ARN, count}
+	return nil
+}
+
+// String is the policy as AWS returns it.
+func (r *redrive) String() string {
+	text, _ := json.Marshal(r) // strings and numbers only
+	return string(text)
+}
+
+// texts are the settings as clients read them.
+func (s *settings) texts() map[string]string {
+	all := map[string]string{"MaximumMessageSize": strconv.Itoa(s.MaxMessageSize)}
+	for _, a := range seconds {
+		all[a.name] = strconv.FormatInt(int64(*a.field(s)/time.Second), 10)
+	}
+	if s.Redrive != nil {
+		all["RedrivePolicy"] = s.Redrive.String()
+	}
+	maps.Copy(all, s.Kept)
+	return all
+}
+
+func (s settings) equal(other settings) bool {
+	for _, a := range seconds {
+		if *a.field(&s) != *a.field(&other) {
+			return false
+		}
+	}
+	return maps.Equal(s.texts(), other.texts())
+}
+
+// redriveAllow says which queues may name a queue as their dead-letter queue.
+type redriveAllow struct {
+	Permission string   `json:"redrivePermission"`
+	Sources    []string `json:"sourceQueueArns"`
+}
+
+func parseRedriveAllow(text string) (allow redriveAllow, err error) {
+	if err := json.Unmarshal([]byte(text), &allow); err != nil {
+		return allow, invalidParameter("Value %s for parameter RedriveAllowPolicy is invalid. Reason: It is not a valid JSON map.", clip(text))
+	}
+	switch allow.Permission {
+	case "allowAll", "denyAll", "byQueue":
+		return allow, nil
+	}
+	return allow, invalidParameter("Value %s for parameter RedriveAllowPolicy is invalid. Reason: redrivePermission must be allowAll, denyAll or byQueue.", clip(text))
+}
+
+// allows reports whether the queue with these settings takes dead letters of
+// the source. What cannot be read allows nothing.
+func (s *settings) allows(source string) bool {
+	text, ok := s.Kept["RedriveAllowPolicy"]
+	if !ok {
+		return true
+	}
+	allow, err := parseRedriveAllow(text)
+	if err != nil || allow.Permission == "denyAll" {
+		return false
+	}
+	if allow.Permission == "allowAll" {
+		return true
+	}
+	for _, arn := range allow.Sources {
+		if arn == source {
+			return true
+		}
+	}
+	return false
+}

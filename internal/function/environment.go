@@ -1,0 +1,88 @@
+package function
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// functionVersion is the only version: what the template declares.
+const functionVersion = "$LATEST"
+
+// environment returns the variables of a sandbox's process as NAME=value,
+// sorted. Nothing of Gatepost's own environment is in it but PATH. Later ones
+// win: defaults, the host's variables, the function's, Lambda's reserved ones.
+func (s *sandbox) environment() []string {
+	all := s.defaults()
+	maps.Copy(all, s.host.config.Environment)
+	maps.Copy(all, s.function.spec.Environment)
+	maps.Copy(all, s.reserved())
+	// With it aws-lambda-go asks for several events at a time.
+	delete(all, "AWS_LAMBDA_MAX_CONCURRENCY")
+	list := make([]string, 0, len(all))
+	for name, value := range all {
+		list = append(list, name+"="+value)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// defaults are the variables that a function may set otherwise.
+func (s *sandbox) defaults() map[string]string {
+	path := os.Getenv("PATH")
+	if path == "" {
+		path = "/usr/local/bin:/usr/bin:/bin"
+	}
+	return map[string]string{
+		"LANG": "en_US.UTF-8",
+		"PATH": path,
+		"TZ":   ":UTC",
+		// An empty home keeps SDKs from the user's own ~/.aws.
+		"HOME":   s.dir,
+		"TMPDIR": s.dir,
+		// A sandbox has one event at a time. With one thread for its goroutines
+		// it needs a fifth less CPU where there are more sandboxes than cores.
+		"GOMAXPROCS": "1",
+		// X-Ray's SDKs send datagrams: to nobody, and without complaint.
+		"AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+		"AWS_XRAY_DAEMON_ADDRESS":  "127.0.0.1:2000",
+	}
+}
+
+// reserved are the variables that Lambda sets and nobody can override
+// ("Defined runtime environment variables" in the Lambda developer guide).
+func (s *sandbox) reserved() map[string]string {
+	spec := s.function.spec
+	reserved := map[string]string{
+		"_HANDLER":                        spec.Handler,
+		"AWS_REGION":                      s.host.config.Region,
+		"AWS_DEFAULT_REGION":              s.host.config.Region,
+		"AWS_LAMBDA_FUNCTION_NAME":        spec.Name,
+		"AWS_LAMBDA_FUNCTION_VERSION":     functionVersion,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(spec.MemoryMB),
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_LOG_FORMAT":           "Text",
+		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + spec.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME":      logStream(time.Now()),
+		"AWS_LAMBDA_RUNTIME_API":          s.api.address(),
+		"LAMBDA_TASK_ROOT":                s.program.taskRoot(s.dir),
+		"LAMBDA_RUNTIME_DIR":              s.program.taskRoot(s.dir),
+	}
+	if spec.Runtime == runtimeGo1x {
+		reserved["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + spec.Runtime
+	}
+	return reserved
+}
+
+// logStream returns a name of the form that CloudWatch's streams of Lambda
+// functions have.
+func logStream(now time.Time) string {
+	var random [16]byte
+	rand.Read(random[:])
+	return fmt.Sprintf("%s/[%s]%s", now.UTC().Format("2006/01/02"), functionVersion, hex.EncodeToString(random[:]))
+}

@@ -1,0 +1,230 @@
+package function
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatepost-dev/gatepost/internal/telemetry"
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// function is one function of the host.
+type function struct {
+	host *Host
+	spec stack.Function
+	arn  string
+	pool *pool
+
+	invocations, errors atomic.Uint64
+
+	mu      sync.Mutex
+	state   State
+	program program
+	took    time.Duration // the last build
+	failed  error         // why there is nothing to run
+}
+
+// program is what a sandbox runs.
+type program struct {
+	argv []string
+	root string // the folder of the code; "" for a command without one
+	how  string // for people: "go build", "executable", "command"
+	sum  fingerprint
+}
+
+// taskRoot is the working directory: the code's folder, as on Lambda, or the
+// sandbox's own.
+func (p program) taskRoot(own string) string {
+	if p.root != "" {
+		return p.root
+	}
+	return own
+}
+
+func newFunction(h *Host, spec stack.Function) *function {
+	f := &function{host: h, spec: spec, arn: spec.ARN, state: NotBuilt}
+	if f.spec.Timeout <= 0 {
+		f.spec.Timeout = defaultTimeout
+	}
+	if f.spec.MemoryMB <= 0 {
+		f.spec.MemoryMB = defaultMemory
+	}
+	if f.arn == "" {
+		f.arn = fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", h.config.Region, h.config.Account, spec.Name)
+	}
+	f.pool = f.newPool()
+	return f
+}
+
+func (f *function) newPool() *pool {
+	sandboxes := f.spec.MaxConcurrency
+	if sandboxes <= 0 {
+		sandboxes = f.host.config.MaxSandboxes
+	}
+	l := f.host.limits
+	return &pool{
+		limits: poolLimits{sandboxes: sandboxes, waiting: l.waiting, init: l.init,
+			run: f.spec.Timeout, idle: l.idle, linger: l.linger},
+		launch: f.launch,
+		stop:   (*sandbox).stop,
+		kill:   (*sandbox).kill,
+		finish: f.finish,
+		seats:  make(map[*sandbox]struct{}),
+	}
+}
+
+// launch starts a sandbox of the program as it is now.
+func (f *function) launch() *sandbox {
+	f.mu.Lock()
+	s := &sandbox{host: f.host, function: f, program: f.program}
+	f.mu.Unlock()
+	f.host.sandboxes.Go(s.run)
+	return s
+}
+
+// useCommand makes the function runnable without a build.
+func (f *function) useCommand() error {
+	argv := append([]string(nil), f.spec.Command...)
+	if filepath.Base(argv[0]) != argv[0] {
+		// The process's working directory is another one than ours.
+		path, err := filepath.Abs(argv[0])
+		if err != nil {
+			return fmt.Errorf("find the command of function %s: %w", f.spec.Name, err)
+		}
+		argv[0] = path
+	}
+	root := f.spec.Code
+	if root != "" && !isFolder(root) {
+		root = filepath.Dir(root)
+	}
+	f.use(program{argv: argv, root: root, how: "command"}, 0)
+	return nil
+}
+
+// use makes the program the one that sandboxes run from now on. When it has
+// changed, those of the old one end after their answers.
+func (f *function) use(p program, took time.Duration) {
+	f.mu.Lock()
+	changed := f.program.argv != nil && (f.program.sum != p.sum || f.program.argv[0] != p.argv[0])
+	f.state, f.program, f.took, f.failed = Ready, p, took, nil
+	f.mu.Unlock()
+	if changed {
+		f.pool.renew()
+	}
+}
+
+// fail notes that there is nothing to run, and why.
+func (f *function) fail(why error, took time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state, f.took, f.failed = Failed, took, why
+}
+
+// building notes that a build is under way. What was built before stays in use.
+func (f *function) building() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state != Ready {
+		f.state = Building
+	}
+}
+
+// unrunnable returns why the function cannot be invoked, or nil.
+func (f *function) unrunnable() *failure {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch f.state {
+	case Ready:
+		return nil
+	case Failed:
+		return &failure{typ: typeUnbuilt, text: f.failed.Error()}
+	default:
+		return &failure{typ: typeUnbuilt, text: "the function has not been built yet"}
+	}
+}
+
+// begin hands the invocation to a sandbox, to the queue, or to its end.
+func (f *function) begin(inv *invocation) {
+	if len(inv.event) > maxPayload {
+		f.finish(nil, inv, nil, &failure{typ: typeEventSize, text: fmt.Sprintf(
+			"%d byte payload is too large for the RequestResponse invocation type (limit %d bytes)", len(inv.event), maxPayload)})
+		return
+	}
+	if why := f.unrunnable(); why != nil {
+		f.finish(nil, inv, nil, why)
+		return
+	}
+	if r := f.pool.submit(inv); r != nil {
+		r.deliver(inv)
+	}
+}
+
+// giveUp leaves an invocation whose caller waits no longer, unless it has ended
+// at this moment.
+func (f *function) giveUp(inv *invocation, err error) ([]byte, error) {
+	select {
+	case <-inv.done:
+		return inv.response, inv.err
+	default:
+	}
+	if f.pool.abandon(inv) {
+		f.finish(nil, inv, nil, &failure{refusal: fmt.Errorf("no sandbox became free in time: %w", err)})
+	}
+	return nil, gaveUp(f.spec.Name, err)
+}
+
+func gaveUp(function string, err error) error {
+	return fmt.Errorf("wait for function %s: %w", function, err)
+}
+
+// finish publishes the outcome of an invocation and wakes who waits for it. A
+// nil sandbox means that none had it. It is called once for every invocation.
+func (f *function) finish(s *sandbox, inv *invocation, response []byte, why *failure) {
+	if s != nil {
+		s.logs.drain()
+	}
+	e := telemetry.Event{
+		Kind: telemetry.Invoked, Function: f.spec.Name, RequestID: inv.id, Bytes: len(inv.event),
+	}
+	if !inv.begun.IsZero() {
+		e.Time = time.Now()
+		e.Duration = e.Time.Sub(inv.begun)
+	}
+	if inv.cold > 0 {
+		e.Text = fmt.Sprintf("cold start %d ms", inv.cold.Milliseconds())
+	}
+	f.invocations.Add(1)
+	if why != nil {
+		f.errors.Add(1)
+		inv.err = why.about(f.spec.Name, inv.id)
+		e.Failed = true
+		e.Text = joinText(e.Text, errorText(inv.err))
+	}
+	inv.response = response
+	f.host.config.Feed.Record(e)
+	close(inv.done)
+}
+
+func joinText(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+func (f *function) status() Status {
+	sandboxes, busy := f.pool.size()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	st := Status{
+		Name: f.spec.Name, Runtime: f.spec.Runtime, State: f.state, How: f.program.how, Build: f.took,
+		Sandboxes: sandboxes, Busy: busy, Invocations: f.invocations.Load(), Errors: f.errors.Load(),
+	}
+	if f.failed != nil {
+		st.Failure = f.failed.Error()
+	}
+	return st
+}

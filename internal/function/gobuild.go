@@ -1,0 +1,121 @@
+package function
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// maxCompilerOutput bounds what is kept of a compiler's output, in bytes.
+const maxCompilerOutput = 64 << 10
+
+// goBuild builds the main package in a folder as AWS wants it: without cgo,
+// without aws-lambda-go's retired RPC mode, and for this machine.
+func (b *builder) goBuild(ctx context.Context, folder string) (program, error) {
+	if b.cacheDir == "" {
+		return program{}, errors.New("it is Go source and there is no folder to build it into")
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		return program{}, fmt.Errorf("%s is Go source, and there is no go command on the PATH to build it; install Go (https://go.dev/dl/)", folder)
+	}
+	settings, err := goEnv(ctx, folder)
+	if err != nil {
+		return program{}, err
+	}
+	// The go command runs in the folder.
+	cacheDir, err := filepath.Abs(b.cacheDir)
+	if err != nil {
+		return program{}, fmt.Errorf("find the folder for binaries: %w", err)
+	}
+	binary := filepath.Join(cacheDir, cacheName(folder), "bootstrap")
+	err = runGo(ctx, folder, nil, "build", "-trimpath", "-buildvcs=false", "-tags="+tags(settings.flags), "-o", binary, ".")
+	if err != nil {
+		return program{}, err
+	}
+	// The go command writes an archive, not a program, for other packages.
+	if info, err := os.Stat(binary); err != nil || info.Mode()&0o111 == 0 {
+		return program{}, fmt.Errorf("%s holds a Go package that is not a program: package main and func main are needed", folder)
+	}
+	return program{argv: []string{binary}, root: folder, how: "go build"}, nil
+}
+
+// cacheName names a folder's binary: readable, and its own.
+func cacheName(folder string) string {
+	sum := sha256.Sum256([]byte(filepath.Clean(folder)))
+	return filepath.Base(folder) + "-" + hex.EncodeToString(sum[:6])
+}
+
+// goSettings are the user's own settings that a build must respect.
+type goSettings struct{ flags string }
+
+// goEnv asks the go command for the settings in a folder. A folder that is in
+// no module is an error.
+func goEnv(ctx context.Context, folder string) (goSettings, error) {
+	var out bytes.Buffer
+	if err := runGo(ctx, folder, &out, "env", "GOMOD", "GOFLAGS"); err != nil {
+		return goSettings{}, err
+	}
+	module, rest, _ := strings.Cut(out.String(), "\n")
+	if module == "" || module == os.DevNull {
+		return goSettings{}, fmt.Errorf("%s is Go source outside of any module; run \"go mod init\" and \"go mod tidy\" there", folder)
+	}
+	return goSettings{flags: strings.TrimSpace(rest)}, nil
+}
+
+// tags returns the build tags: ours and those in GOFLAGS, which a -tags flag on
+// the command line would otherwise replace.
+func tags(goFlags string) string {
+	all := "lambda.norpc"
+	for _, flag := range strings.Fields(goFlags) {
+		name, value, _ := strings.Cut(strings.Trim(flag, `'"`), "=")
+		if strings.TrimLeft(name, "-") == "tags" && value != "" {
+			all += "," + value
+		}
+	}
+	return all
+}
+
+// runGo runs the go command in a folder. Its standard output goes to out, or
+// with its standard error into the error.
+func runGo(ctx context.Context, folder string, out *bytes.Buffer, args ...string) error {
+	said := &firstBytes{}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "PWD="+folder, "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	cmd.Stdout, cmd.Stderr = said, said
+	if out != nil {
+		cmd.Stdout = out
+	}
+	// The compilers that go has started end with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("go %s: %w", args[0], ctx.Err())
+	}
+	return fmt.Errorf("go %s failed in %s: %w\n%s", args[0], folder, err, said.text())
+}
+
+// firstBytes keeps the beginning of what is written to it.
+type firstBytes struct{ kept []byte }
+
+func (f *firstBytes) Write(p []byte) (int, error) {
+	f.kept = append(f.kept, p[:min(len(p), maxCompilerOutput-len(f.kept))]...)
+	return len(p), nil
+}
+
+func (f *firstBytes) text() string { return strings.TrimSpace(string(f.kept)) }

@@ -1,0 +1,142 @@
+package function
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gatepost-dev/gatepost/internal/telemetry"
+)
+
+// sandbox is one process of a function, with its Runtime API, its temporary
+// folder and its log. It handles one event at a time.
+type sandbox struct {
+	host     *Host
+	function *function
+	program  program
+	dir      string // its own temporary folder, and its home
+	logs     *logs
+	api      *runtimeAPI
+
+	// seat belongs to the pool. deliveries counts events on their way out.
+	seat       seat
+	deliveries sync.WaitGroup
+
+	mu      sync.Mutex
+	process *process // nil until it runs
+	stopped bool     // it was told to end
+	killer  *time.Timer
+}
+
+// run lives a sandbox's whole life. It returns when nothing is left of it.
+func (s *sandbox) run() {
+	why := s.live()
+	name := s.function.spec.Name
+	s.host.log.Debug("sandbox ended", "function", name, "reason", why.text)
+	s.function.pool.gone(s, why)
+	if s.dir == "" {
+		return
+	}
+	if err := os.RemoveAll(s.dir); err != nil {
+		s.host.log.Warn("sandbox leaves its temporary folder behind", "function", name, "error", err)
+	}
+}
+
+// live starts the process, waits for its end and returns how it ended.
+func (s *sandbox) live() failure {
+	p, err := s.start()
+	if err != nil {
+		return failure{typ: typeEntrypoint, text: err.Error()}
+	}
+	status := p.wait()
+	s.mu.Lock()
+	if s.killer != nil {
+		s.killer.Stop()
+	}
+	s.mu.Unlock()
+	s.function.pool.retire(s)
+	// Answers and lines that the process sent before its end still count.
+	s.api.close()
+	s.deliveries.Wait()
+	s.logs.close()
+	return exited(status)
+}
+
+// start makes all that a process needs, and the process. When it fails,
+// nothing is left but the folder.
+func (s *sandbox) start() (p *process, err error) {
+	if s.dir, err = s.host.sandboxFolder(); err != nil {
+		return nil, fmt.Errorf("make a folder for the sandbox: %w", err)
+	}
+	var out *os.File
+	if s.logs, out, err = newLogs(s.logLine); err != nil {
+		return nil, fmt.Errorf("make a pipe for the log: %w", err)
+	}
+	// The process gets its own descriptor. The log ends when nobody holds one.
+	defer func() {
+		out.Close()
+		if err != nil {
+			s.logs.close()
+		}
+	}()
+	if s.api, err = newRuntimeAPI(s); err != nil {
+		return nil, err
+	}
+	p, err = startProcess(s.host.starter, command{
+		argv: s.program.argv, dir: s.program.taskRoot(s.dir), environment: s.environment(), output: out,
+	})
+	if err != nil {
+		s.api.close()
+		return nil, err
+	}
+	s.host.log.Debug("sandbox started", "function", s.function.spec.Name, "pid", p.cmd.Process.Pid)
+	s.started(p)
+	return p, nil
+}
+
+// started publishes the process to stop and kill. One that was told to end
+// before it existed ends now.
+func (s *sandbox) started(p *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.process = p
+	if s.stopped {
+		p.signal(syscall.SIGKILL)
+	}
+}
+
+// stop ends the process: SIGTERM, and after the grace period SIGKILL, both to
+// its whole group. It returns at once and may be called again.
+func (s *sandbox) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
+	s.stopped = true
+	if s.process != nil {
+		s.process.signal(syscall.SIGTERM)
+		s.killer = time.AfterFunc(s.host.limits.stop, s.kill)
+	}
+}
+
+// kill ends the process and its group now.
+func (s *sandbox) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	if s.process != nil {
+		s.process.signal(syscall.SIGKILL)
+	}
+}
+
+// logLine publishes a line that the process wrote. It does not block.
+func (s *sandbox) logLine(requestID string, line []byte) {
+	name := s.function.spec.Name
+	s.host.config.Feed.Record(telemetry.Event{
+		Kind: telemetry.LogLine, Function: name, RequestID: requestID, Text: string(line),
+	})
+	s.host.output.line(name, requestID, line)
+}

@@ -1,0 +1,395 @@
+// Package template reads what declares a system, CloudFormation and SAM
+// templates in YAML and JSON, and makes a stack.Stack of it. What it cannot
+// run it lists as notices; what is wrong it reports with file, line and column.
+//
+// The rules come from the CloudFormation user guide (template anatomy,
+// intrinsic functions, pseudo parameters), the resource references of
+// AWS::ApiGatewayV2, AWS::Lambda, AWS::SQS and AWS::DynamoDB, and the SAM
+// specification.
+package template
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// Options say what a template is loaded as. The zero value is ready for use.
+type Options struct {
+	// Region and Account are what AWS::Region and AWS::AccountId give; empty
+	// means "us-east-1" and "000000000000".
+	Region, Account string
+	// StackName is what AWS::StackName gives: a letter, then letters, digits
+	// and hyphens. Empty means the name of the template's folder, with other
+	// characters replaced by hyphens.
+	StackName string
+	// Parameters are values for the template's parameters, over their
+	// defaults. A name that the template does not declare is an error.
+	Parameters map[string]string
+}
+
+// fileNames are the templates that Load looks for in a folder, in this order.
+var fileNames = []string{"template.yaml", "template.yml", "template.json"}
+
+// Find returns the template that path means: path itself when it is a file,
+// else the first of template.yaml, template.yml and template.json in the
+// folder.
+func Find(path string) (string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("find template: there is no file or folder %s", path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find template: %w", err)
+	}
+	if !info.IsDir() {
+		return path, nil
+	}
+	for _, name := range fileNames {
+		file := filepath.Join(path, name)
+		if info, err := os.Stat(file); err == nil && !info.IsDir() {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("find template: the folder %s has none of %s; name the template's file", path, strings.Join(fileNames, ", "))
+}
+
+// Load reads the template at path, a file or a folder that Find understands.
+// Errors about the template are of type *Error, joined with errors.Join, at
+// most 20 and a line that counts the others. Load only reads; it may be called
+// by many goroutines.
+func Load(path string, opts Options) (*stack.Stack, error) {
+	file, err := Find(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return LoadBytes(file, data, filepath.Dir(file), opts)
+}
+
+// readFile reads a template that is not larger than the limit.
+func readFile(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	return data, nil
+}
+
+// LoadBytes is Load for a template that is in memory. name stands in errors and
+// notices; dir is the folder from which relative code paths lead, and when it
+// is empty they stay as they are and are not looked for.
+func LoadBytes(name string, data []byte, dir string, opts Options) (*stack.Stack, error) {
+	if len(data) > maxFileBytes {
+		return nil, &Error{File: name, Text: fmt.Sprintf("the template is larger than %d MB", maxFileBytes>>20)}
+	}
+	opts, err := opts.withDefaults(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := parse(name, data)
+	if err != nil {
+		return nil, err
+	}
+	return load(name, root, dir, opts)
+}
+
+// parse reads JSON where the text is JSON, and YAML otherwise.
+func parse(name string, data []byte) (*node, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	text := bytes.TrimSpace(data)
+	isJSON := bytes.HasPrefix(text, []byte("{"))
+	switch {
+	case isJSON && json.Valid(text):
+		return parseJSON(name, data)
+	case isJSON && strings.EqualFold(filepath.Ext(name), ".json"):
+		return nil, syntaxErrorJSON(name, data)
+	default:
+		return parseYAML(name, data)
+	}
+}
+
+var (
+	stackNameForm = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
+	notInName     = regexp.MustCompile(`[^-a-zA-Z0-9]+`)
+	regionForm    = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+	accountForm   = regexp.MustCompile(`^[0-9]{12}$`)
+	logicalIDForm = regexp.MustCompile(`^[a-zA-Z0-9]{1,255}$`)
+)
+
+// withDefaults fills in what is empty and checks the rest.
+func (o Options) withDefaults(dir string) (Options, error) {
+	if o.Region == "" {
+		o.Region = "us-east-1"
+	}
+	if o.Account == "" {
+		o.Account = "000000000000"
+	}
+	if o.StackName == "" {
+		o.StackName = folderName(dir)
+	}
+	switch {
+	case !regionForm.MatchString(o.Region):
+		return o, fmt.Errorf("the region %s is not of the form us-east-1", quote(o.Region))
+	case !accountForm.MatchString(o.Account):
+		return o, fmt.Errorf("the account %s is not a number of 12 digits", quote(o.Account))
+	case !stackNameForm.MatchString(o.StackName):
+		return o, fmt.Errorf("the stack name %s must be a letter, then letters, digits and hyphens, at most 128", quote(o.StackName))
+	}
+	return o, nil
+}
+
+// folderName makes a stack name of a folder's.
+func folderName(dir string) string {
+	if dir == "" {
+		return "stack"
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	name := strings.Trim(notInName.ReplaceAllString(filepath.Base(dir), "-"), "-")
+	if name == "" {
+		return "stack"
+	}
+	if name[0] < 'A' {
+		name = "stack-" + name
+	}
+	return name[:min(len(name), 128)]
+}
+
+// loader turns one template into a stack.
+type loader struct {
+	*evaluator
+	dir       string
+	problems  problems
+	stack     *stack.Stack
+	noted     map[stack.Notice]bool
+	functions functionIndex
+	// functionNames are the keys of functions in the template's order.
+	functionNames []string
+	// isSAM is true when the template asks for SAM's transform, or is taken as if
+	// it did.
+	isSAM bool
+	// leftOutQueues holds the ARNs of the queues that are not run.
+	leftOutQueues map[string]bool
+	// permitted holds the names of the functions that API Gateway may invoke.
+	permitted map[string]bool
+}
+
+func load(name string, root *node, dir string, opts Options) (*stack.Stack, error) {
+	l := &loader{
+		dir:           dir,
+		stack:         &stack.Stack{Name: opts.StackName, Region: opts.Region, Account: opts.Account},
+		noted:         make(map[stack.Notice]bool),
+		functions:     make(functionIndex),
+		permitted:     make(map[string]bool),
+		leftOutQueues: make(map[string]bool),
+	}
+	l.evaluator = &evaluator{
+		file: name, opts: opts, types: resourceTypes(),
+		parameters: make(map[string]*parameter), resources: make(map[string]*resource),
+		known: make(map[*node]outcome), busy: make(map[*node]bool), notice: l.addNotice,
+	}
+	l.run(root)
+	if err := l.problems.err(); err != nil {
+		return nil, err
+	}
+	if err := l.stack.Validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return l.stack, nil
+}
+
+// run is the order of reading: what is referred to comes before what refers.
+func (l *loader) run(root *node) {
+	if !l.readSections(root) {
+		return
+	}
+	l.each(l.loadFunction, "AWS::Lambda::Function", "AWS::Serverless::Function")
+	l.each(l.loadQueue, "AWS::SQS::Queue")
+	l.each(l.checkRedrive, "AWS::SQS::Queue")
+	l.each(l.loadTable, "AWS::DynamoDB::Table")
+	l.each(l.loadMapping, "AWS::Lambda::EventSourceMapping")
+	l.each(l.loadPermission, "AWS::Lambda::Permission")
+	l.loadAPIs()
+	l.loadOutputs(root.field("Outputs"))
+	l.noteSkipped()
+	l.sortNotices()
+}
+
+// sections are the parts that a template may have; the ones that are false
+// have no effect here.
+var sections = map[string]bool{
+	"AWSTemplateFormatVersion": false, "Description": false, "Metadata": false, "Transform": true,
+	"Parameters": true, "Mappings": true, "Conditions": true, "Globals": true, "Resources": true, "Outputs": true,
+	"Rules": false, "Hooks": false,
+}
+
+// readSections prepares what the values of resources resolve against. It
+// returns false when there is nothing to go on with.
+func (l *loader) readSections(root *node) bool {
+	if root.kind != kindObject || root.field("Resources") == nil {
+		l.problems.add(&Error{File: l.file, Line: root.line, Column: root.column,
+			Text: "there is no Resources section; is this a CloudFormation or SAM template?"})
+		return false
+	}
+	for _, f := range root.fields {
+		if _, known := sections[f.name]; !known {
+			l.noteTemplate(f.line, "the section "+quote(f.name)+" is not one of a template's: it has no effect here, and AWS refuses it"+l.hint(f.name, sectionNames()))
+		}
+	}
+	l.mappings, l.conditions = root.field("Mappings"), root.field("Conditions")
+	l.readParameters(root.field("Parameters"))
+	l.readTransform(root.field("Transform"))
+	l.readResources(root.field("Resources"), root.field("Globals"))
+	return true
+}
+
+func sectionNames() []string {
+	var names []string
+	for name := range sections {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// samTransform is the macro that makes AWS::Serverless types available.
+const samTransform = "AWS::Serverless-2016-10-31"
+
+// readTransform notes the macros that Gatepost does not apply.
+func (l *loader) readTransform(n *node) {
+	if n == nil {
+		return
+	}
+	macros := []*node{n}
+	if n.kind == kindList {
+		macros = n.items
+	}
+	for _, m := range macros {
+		if m.text == samTransform {
+			l.isSAM = true
+		} else {
+			l.noteTemplate(m.line, "the macro "+quote(m.text)+" in Transform is not applied")
+		}
+	}
+}
+
+// entries returns the fields of a section whose values are maps; others are
+// problems, and loops such as Fn::ForEach are noted. The section may be missing.
+func (l *loader) entries(section *node) []field {
+	if section == nil || section.kind == kindNull {
+		return nil
+	}
+	if section.kind != kindObject {
+		l.problem(section, "this must be a map, not %s", section.kind)
+		return nil
+	}
+	var all []field
+	for _, f := range section.fields {
+		switch {
+		case strings.HasPrefix(f.name, "Fn::"):
+			l.noteTemplate(f.line, "Gatepost does not evaluate "+quote(f.name)+" here; what it would declare is left out")
+		case f.value.kind != kindObject:
+			l.problem(f.value, "this must be a map, not %s", f.value.kind)
+		default:
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// readResources indexes the resources, and turns those of SAM that are short
+// for several into what they stand for.
+func (l *loader) readResources(section, globals *node) {
+	if len(section.fields) > maxResources {
+		l.problem(section, "the template has more than %d resources; AWS takes 500", maxResources)
+		return
+	}
+	for _, f := range l.entries(section) {
+		if r := l.readResource(f); r != nil {
+			l.needsTransform(r)
+			l.declare(r)
+		}
+	}
+	l.readGlobals(globals)
+	for _, id := range slices.Clone(l.logicalIDs) {
+		l.expand(l.resources[id], globals)
+	}
+}
+
+func (l *loader) readResource(f field) *resource {
+	typ := f.value.field("Type")
+	if typ == nil || !typ.isScalar() {
+		l.problem(f.value, "the resource needs a Type, for example AWS::Serverless::Function")
+		return nil
+	}
+	if !logicalIDForm.MatchString(f.name) {
+		l.problem(f.value, "a logical id is made of letters and digits only")
+	}
+	r := &resource{id: f.name, typ: typ.text, declared: typ.text, node: f.value, line: f.line, condition: f.value.field("Condition")}
+	if r.condition != nil && !r.condition.isScalar() {
+		l.problem(r.condition, "Condition takes a condition's name, not %s", r.condition.kind)
+		r.condition = nil
+	}
+	r.properties = f.value.field("Properties")
+	if r.properties == nil || r.properties.kind == kindNull {
+		r.properties = madeObject(f.value)
+	}
+	if r.properties.kind != kindObject {
+		l.problem(r.properties, "Properties must be a map, not %s", r.properties.kind)
+		return nil
+	}
+	return r
+}
+
+// declare adds a resource under its logical id.
+func (l *loader) declare(r *resource) {
+	if other := l.resources[r.id]; other != nil {
+		l.problem(r.node, "SAM generates a resource %s from this, and line %d declares one of the same name; rename that one", r.id, other.line)
+		return
+	}
+	l.resources[r.id] = r
+	l.logicalIDs = append(l.logicalIDs, r.id)
+}
+
+// each calls load for the resources of these types that are created, in the
+// template's order.
+func (l *loader) each(load func(*resource), types ...string) {
+	for _, id := range l.logicalIDs {
+		r := l.resources[id]
+		if !slices.Contains(types, r.typ) {
+			continue
+		}
+		exists, err := l.exists(r)
+		l.problems.add(err)
+		if exists && err == nil {
+			load(r)
+		} else if err == nil && !r.generated {
+			l.noteInert(r, r.line, "not created, because the condition "+r.condition.text+" is false")
+		}
+	}
+}
+
+// problem reports an error at n.
+func (l *loader) problem(n *node, format string, args ...any) {
+	l.problems.add(l.errorf(n, format, args...))
+}

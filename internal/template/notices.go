@@ -1,0 +1,78 @@
+package template
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// note records something of a resource that will not run.
+func (l *loader) note(r *resource, line int, text string) {
+	l.addNotice(stack.Notice{File: l.file, Line: line, LogicalID: r.id, Type: r.declared, Text: text})
+}
+
+// noteInert records something that means nothing on one machine.
+func (l *loader) noteInert(r *resource, line int, text string) {
+	l.addNotice(stack.Notice{File: l.file, Line: line, LogicalID: r.id, Type: r.declared, Text: text, Inert: true})
+}
+
+// noteTemplate records something about the template as a whole.
+func (l *loader) noteTemplate(line int, text string) {
+	l.addNotice(stack.Notice{File: l.file, Line: line, Text: text})
+}
+
+// addNotice keeps a notice once.
+func (l *loader) addNotice(n stack.Notice) {
+	if !l.noted[n] {
+		l.noted[n] = true
+		l.stack.Notices = append(l.stack.Notices, n)
+	}
+}
+
+// sortNotices puts the notices into the template's order.
+func (l *loader) sortNotices() {
+	slices.SortStableFunc(l.stack.Notices, func(a, b stack.Notice) int { return cmp.Compare(a.Line, b.Line) })
+}
+
+// runTypes are the types that become part of the stack.
+var runTypes = []string{
+	"AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route",
+	"AWS::ApiGatewayV2::RouteResponse", "AWS::ApiGatewayV2::Stage", "AWS::ApiGatewayV2::Deployment",
+	"AWS::Lambda::Function", "AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping",
+	"AWS::Serverless::Function", "AWS::Serverless::WebSocketApi",
+	"AWS::SQS::Queue", "AWS::DynamoDB::Table",
+}
+
+// inertTypes mean nothing on one machine: permissions, which are not enforced
+// between the parts of one stack, and what watches or deploys. A type that
+// ends in "::" stands for its whole family.
+var inertTypes = []string{
+	"AWS::IAM::", "AWS::Logs::", "AWS::CloudWatch::", "AWS::XRay::", "AWS::CDK::Metadata",
+	"AWS::ApiGateway::Account", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy",
+	"AWS::Lambda::Version", "AWS::Lambda::Alias", "AWS::Lambda::LayerVersionPermission",
+	"AWS::KMS::", "AWS::CodeDeploy::", "AWS::ApplicationAutoScaling::",
+	"AWS::CloudFormation::WaitConditionHandle", "AWS::CloudFormation::WaitCondition",
+}
+
+// noteSkipped lists the resources that do not become part of the stack.
+func (l *loader) noteSkipped() {
+	for _, id := range l.logicalIDs {
+		r := l.resources[id]
+		if r.generated || slices.Contains(runTypes, r.typ) {
+			continue
+		}
+		if isInert(r.typ) {
+			l.noteInert(r, r.line, "not needed here")
+			continue
+		}
+		l.note(r, r.line, "Gatepost does not run this type of resource; it is left out")
+	}
+}
+
+func isInert(typ string) bool {
+	return slices.ContainsFunc(inertTypes, func(t string) bool {
+		return typ == t || strings.HasSuffix(t, "::") && strings.HasPrefix(typ, t)
+	})
+}

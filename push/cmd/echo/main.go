@@ -1,0 +1,6 @@
+// Command echo is the Lambda function of push/function/echo.
+package main
+
+import "github.com/gatepost-dev/gatepost/push/function/echo"
+
+func main() { echo.Main() }

@@ -1,0 +1,194 @@
+// Package stack holds what a template declares, resolved: APIs, functions,
+// queues, tables and event source mappings, with the notices about what was
+// left out. It has plain values and Validate; package internal/template makes
+// stacks, package gatepost runs them.
+package stack
+
+import (
+	"time"
+
+	"github.com/gatepost-dev/gatepost/apigw"
+)
+
+// Stack is one deployable system. All references between its parts are by name
+// or ARN and already resolved.
+type Stack struct {
+	// Name is the stack's name, by default the template's folder.
+	Name string `json:"name"`
+	// Region and Account are what AWS::Region and AWS::AccountId resolve to.
+	Region  string `json:"region"`
+	Account string `json:"account"`
+
+	APIs      []apigw.API          `json:"apis"`
+	Functions []Function           `json:"functions"`
+	Queues    []Queue              `json:"queues"`
+	Tables    []Table              `json:"tables"`
+	Mappings  []EventSourceMapping `json:"mappings"`
+	Outputs   []Output             `json:"outputs,omitempty"`
+	// Notices name everything of the template that will not run, one each.
+	Notices []Notice `json:"notices,omitempty"`
+}
+
+// Function is a Lambda function.
+type Function struct {
+	// LogicalID is the resource's name in the template.
+	LogicalID string `json:"logicalId"`
+	// Name is the function's name, unique in the stack (FunctionName, or the
+	// logical id when the template gives none).
+	Name string `json:"name"`
+	ARN  string `json:"arn"`
+	// Runtime is AWS's identifier, for example "provided.al2023".
+	Runtime string `json:"runtime"`
+	// Handler is passed on as _HANDLER.
+	Handler string `json:"handler"`
+	// Code is the absolute path of the folder or file that holds the code:
+	// Go source to build, or a folder with an executable "bootstrap".
+	Code string `json:"code,omitempty"`
+	// BuildMethod is the template's Metadata.BuildMethod, "go1.x" or
+	// "makefile" or "".
+	BuildMethod string `json:"buildMethod,omitempty"`
+	// Command, when set, is run as it is and nothing is built: argv of the
+	// function's process.
+	Command []string `json:"command,omitempty"`
+	// Environment is the function's own variables, resolved.
+	Environment map[string]string `json:"environment,omitempty"`
+	// Timeout is 1 to 900 s; AWS's default is 3 s.
+	Timeout time.Duration `json:"timeout"`
+	// MemoryMB is 128 to 10,240; AWS's default is 128.
+	MemoryMB int `json:"memoryMB"`
+	// MaxConcurrency bounds the sandboxes; zero means the host's own limit.
+	MaxConcurrency int `json:"maxConcurrency,omitempty"`
+	// Line is where the template declares the function; 0 when unknown.
+	Line int `json:"line,omitempty"`
+}
+
+// Queue is an SQS queue. Zero durations are meant as zero: the loader fills in
+// AWS's defaults.
+type Queue struct {
+	LogicalID string `json:"logicalId"`
+	Name      string `json:"name"`
+	ARN       string `json:"arn"`
+	// VisibilityTimeout is 0 to 12 h; AWS's default is 30 s.
+	VisibilityTimeout time.Duration `json:"visibilityTimeout"`
+	// Delay is 0 to 15 min.
+	Delay time.Duration `json:"delay,omitempty"`
+	// Retention is 60 s to 14 days; AWS's default is 4 days.
+	Retention time.Duration `json:"retention"`
+	// ReceiveWait is 0 to 20 s: the long poll when a call asks for none.
+	ReceiveWait time.Duration `json:"receiveWait,omitempty"`
+	// MaxMessageSize is in bytes.
+	MaxMessageSize int `json:"maxMessageSize"`
+	// Redrive names the dead-letter queue, or is nil.
+	Redrive *Redrive `json:"redrive,omitempty"`
+	Line    int      `json:"line,omitempty"`
+}
+
+// Redrive is a queue's RedrivePolicy.
+type Redrive struct {
+	// DeadLetterARN is the queue that takes what was received too often.
+	DeadLetterARN string `json:"deadLetterTargetArn"`
+	// MaxReceiveCount is 1 to 1,000 receives before a message moves.
+	MaxReceiveCount int `json:"maxReceiveCount"`
+}
+
+// Table is a DynamoDB table.
+type Table struct {
+	LogicalID  string       `json:"logicalId"`
+	Name       string       `json:"name"`
+	ARN        string       `json:"arn"`
+	Key        []KeyElement `json:"key"`
+	Attributes []Attribute  `json:"attributes"`
+	Indexes    []TableIndex `json:"indexes,omitempty"`
+	// TTLAttribute is the attribute that holds an item's end in seconds since
+	// the epoch, or "" when items do not expire.
+	TTLAttribute string `json:"ttlAttribute,omitempty"`
+	Line         int    `json:"line,omitempty"`
+}
+
+// KeyElement is one attribute of a key; Type is "HASH" or "RANGE".
+type KeyElement struct {
+	Attribute string `json:"attribute"`
+	Type      string `json:"type"`
+}
+
+// Attribute declares the type of a key attribute: "S", "N" or "B".
+type Attribute struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// TableIndex is a secondary index.
+type TableIndex struct {
+	Name string       `json:"name"`
+	Key  []KeyElement `json:"key"`
+	// Local is true for a local secondary index.
+	Local bool `json:"local,omitempty"`
+	// Projection is "ALL", "KEYS_ONLY" or "INCLUDE", the last with NonKey.
+	Projection string   `json:"projection"`
+	NonKey     []string `json:"nonKey,omitempty"`
+}
+
+// EventSourceMapping feeds the messages of a queue to a function.
+type EventSourceMapping struct {
+	LogicalID string `json:"logicalId"`
+	// SourceARN is the queue's ARN.
+	SourceARN string `json:"sourceArn"`
+	// Function is the function's name.
+	Function string `json:"function"`
+	// BatchSize is 1 to 10,000; AWS's default is 10.
+	BatchSize int `json:"batchSize"`
+	// Window is how long a batch may wait to fill, 0 to 300 s.
+	Window time.Duration `json:"window,omitempty"`
+	// ReportItemFailures is true with FunctionResponseTypes
+	// [ReportBatchItemFailures].
+	ReportItemFailures bool `json:"reportItemFailures,omitempty"`
+	// MaxConcurrency bounds concurrent batches, 2 to 1,000; zero means the
+	// poller's own limit.
+	MaxConcurrency int `json:"maxConcurrency,omitempty"`
+	// Disabled mappings are kept and not polled.
+	Disabled bool `json:"disabled,omitempty"`
+	Line     int  `json:"line,omitempty"`
+}
+
+// Output is one resolved entry of the template's Outputs.
+type Output struct {
+	Name        string `json:"name"`
+	Value       string `json:"value"`
+	Description string `json:"description,omitempty"`
+}
+
+// Notice tells of one thing in the template that Gatepost does not run.
+type Notice struct {
+	// File and Line say where; Line is 1-based.
+	File string `json:"file"`
+	Line int    `json:"line"`
+	// LogicalID and Type name the resource; both are empty for a notice about
+	// the template as a whole.
+	LogicalID string `json:"logicalId,omitempty"`
+	Type      string `json:"type,omitempty"`
+	// Text is a sentence: what is left out and why.
+	Text string `json:"text"`
+	// Inert is true when nothing is lost: what is left out has no meaning on
+	// one machine, such as an IAM role or a log group.
+	Inert bool `json:"inert,omitempty"`
+}
+
+// Function returns the function with this name, or nil.
+func (s *Stack) Function(name string) *Function {
+	for i := range s.Functions {
+		if s.Functions[i].Name == name {
+			return &s.Functions[i]
+		}
+	}
+	return nil
+}
+
+// QueueByARN returns the queue with this ARN, or nil.
+func (s *Stack) QueueByARN(arn string) *Queue {
+	for i := range s.Queues {
+		if s.Queues[i].ARN == arn {
+			return &s.Queues[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package stack
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatepost-dev/gatepost/apigw"
+)
+
+// Validate checks what a stack must be to run: names are unique and of AWS's
+// form, whatever refers to something finds it, numbers are in AWS's ranges. The
+// error joins one sentence for each thing that is wrong, or is nil. A function's
+// code and command may both be empty, because functions may be started in other
+// ways.
+func (s *Stack) Validate() error {
+	v := &validation{stack: s}
+	v.functions()
+	v.queues()
+	v.tables()
+	v.mappings()
+	v.apis()
+	return errors.Join(v.problems...)
+}
+
+// validation collects sentences.
+type validation struct {
+	stack    *Stack
+	problems []error
+}
+
+func (v *validation) addf(format string, args ...any) {
+	v.problems = append(v.problems, fmt.Errorf(format, args...))
+}
+
+// names checks that the names of one kind are of a form and unique.
+func (v *validation) names(kind string, form *regexp.Regexp, names []string) {
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		switch {
+		case form != nil && !form.MatchString(name):
+			v.addf("%q is not a valid name of a %s", name, kind)
+		case seen[name]:
+			v.addf("%s %q is declared twice; names are unique", kind, name)
+		}
+		seen[name] = true
+	}
+}
+
+func (v *validation) inRange(of, what string, value, low, high int) {
+	if value < low || value > high {
+		v.addf("%s: %s is %d and must be from %d to %d", of, what, value, low, high)
+	}
+}
+
+func (v *validation) durationInRange(of, what string, value, low, high time.Duration) {
+	if value < low || value > high {
+		v.addf("%s: %s is %v and must be from %v to %v", of, what, value, low, high)
+	}
+}
+
+var (
+	functionName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+	queueName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
+	tableName    = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
+	stageName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
+)
+
+// collect returns one text of each item.
+func collect[T any](items []T, text func(*T) string) []string {
+	texts := make([]string, len(items))
+	for i := range items {
+		texts[i] = text(&items[i])
+	}
+	return texts
+}
+
+func (v *validation) functions() {
+	functions := v.stack.Functions
+	v.names("function", functionName, collect(functions, func(f *Function) string { return f.Name }))
+	for i := range functions {
+		f := &functions[i]
+		of := "function " + f.Name
+		v.durationInRange(of, "the timeout", f.Timeout, time.Second, 900*time.Second)
+		v.inRange(of, "the memory in MB", f.MemoryMB, 128, 10240)
+		if f.MaxConcurrency < 0 {
+			v.addf("%s: the concurrency is %d and must not be negative", of, f.MaxConcurrency)
+		}
+	}
+}
+
+func (v *validation) queues() {
+	queues := v.stack.Queues
+	v.names("queue", queueName, collect(queues, func(q *Queue) string { return q.Name }))
+	list := collect(queues, func(q *Queue) string { return q.ARN })
+	v.names("queue ARN", nil, list)
+	arns := set(list)
+	for i := range queues {
+		q := &queues[i]
+		of := "queue " + q.Name
+		v.durationInRange(of, "the visibility timeout", q.VisibilityTimeout, 0, 12*time.Hour)
+		v.durationInRange(of, "the delay", q.Delay, 0, 15*time.Minute)
+		v.durationInRange(of, "the retention", q.Retention, time.Minute, 14*24*time.Hour)
+		v.durationInRange(of, "the receive wait", q.ReceiveWait, 0, 20*time.Second)
+		v.inRange(of, "the largest message in bytes", q.MaxMessageSize, 1<<10, 1<<20)
+		if q.Redrive != nil {
+			v.redrive(of, q, arns)
+		}
+	}
+}
+
+func (v *validation) redrive(of string, q *Queue, arns map[string]bool) {
+	v.inRange(of, "the redrive policy's maxReceiveCount", q.Redrive.MaxReceiveCount, 1, 1000)
+	switch target := q.Redrive.DeadLetterARN; {
+	case target == q.ARN:
+		v.addf("%s: it is its own dead-letter queue; name another one", of)
+	case !arns[target]:
+		v.addf("%s: its dead-letter queue %q is not a queue of this stack", of, target)
+	}
+}
+
+func set(texts []string) map[string]bool {
+	all := make(map[string]bool, len(texts))
+	for _, t := range texts {
+		all[t] = true
+	}
+	return all
+}
+
+func (v *validation) tables() {
+	tables := v.stack.Tables
+	v.names("table", tableName, collect(tables, func(t *Table) string { return t.Name }))
+	for i := range tables {
+		t := &tables[i]
+		of := "table " + t.Name
+		types := make(map[string]bool, len(t.Attributes))
+		for _, a := range t.Attributes {
+			types[a.Name] = true
+			if !slices.Contains([]string{"S", "N", "B"}, a.Type) {
+				v.addf("%s: the attribute %q has the type %q and must have S, N or B", of, a.Name, a.Type)
+			}
+		}
+		v.key(of, t.Key, types)
+		v.names("index of "+of, nil, collect(t.Indexes, func(x *TableIndex) string { return x.Name }))
+		for _, x := range t.Indexes {
+			v.key(of+", index "+x.Name, x.Key, types)
+			if !slices.Contains([]string{"ALL", "KEYS_ONLY", "INCLUDE"}, x.Projection) {
+				v.addf("%s, index %s: the projection is %q and must be ALL, KEYS_ONLY or INCLUDE", of, x.Name, x.Projection)
+			}
+		}
+	}
+}
+
+// key checks that a key is HASH, or HASH and RANGE, over attributes with types.
+func (v *validation) key(of string, key []KeyElement, types map[string]bool) {
+	kinds := strings.Join(collect(key, func(k *KeyElement) string { return k.Type }), ",")
+	if kinds != "HASH" && kinds != "HASH,RANGE" {
+		v.addf("%s: the key must be one HASH attribute, or one HASH and one RANGE attribute", of)
+	}
+	for _, k := range key {
+		if !types[k.Attribute] {
+			v.addf("%s: the key attribute %q has no type", of, k.Attribute)
+		}
+	}
+}
+
+func (v *validation) mappings() {
+	queues := set(collect(v.stack.Queues, func(q *Queue) string { return q.ARN }))
+	functions := set(collect(v.stack.Functions, func(f *Function) string { return f.Name }))
+	for i := range v.stack.Mappings {
+		m := &v.stack.Mappings[i]
+		of := "event source mapping " + cmp.Or(m.LogicalID, m.SourceARN+" -> "+m.Function)
+		if !functions[m.Function] {
+			v.addf("%s: its function %q is not a function of this stack", of, m.Function)
+		}
+		if !queues[m.SourceARN] {
+			v.addf("%s: its source %q is not a queue of this stack", of, m.SourceARN)
+		}
+		v.inRange(of, "the batch size", m.BatchSize, 1, 10000)
+		v.durationInRange(of, "the batching window", m.Window, 0, 300*time.Second)
+		if m.BatchSize > 10 && m.Window < time.Second {
+			v.addf("%s: a batch size above 10 needs a batching window of 1 s or more", of)
+		}
+		if m.MaxConcurrency != 0 {
+			v.inRange(of, "the concurrency", m.MaxConcurrency, 2, 1000)
+		}
+	}
+}
+
+func (v *validation) apis() {
+	apis := v.stack.APIs
+	v.names("API", nil, collect(apis, func(a *apigw.API) string { return a.Name }))
+	functions := set(collect(v.stack.Functions, func(f *Function) string { return f.Name }))
+	for i := range apis {
+		api := &apis[i]
+		of := "API " + api.Name
+		if _, err := apigw.ParseExpression(api.RouteSelectionExpression); err != nil {
+			v.addf("%s: %w", of, err)
+		}
+		if !stageName.MatchString(api.Stage.Name) {
+			v.addf("%s: %q is not a valid name of a stage", of, api.Stage.Name)
+		}
+		v.names("route of "+of, nil, collect(api.Routes, func(r *apigw.Route) string { return r.Key }))
+		for _, r := range api.Routes {
+			v.route(of+", route "+r.Key, r, functions)
+		}
+	}
+}
+
+func (v *validation) route(of string, r apigw.Route, functions map[string]bool) {
+	reserved := []string{apigw.RouteConnect, apigw.RouteDisconnect, apigw.RouteDefault}
+	if r.Key == "" || strings.HasPrefix(r.Key, "$") && !slices.Contains(reserved, r.Key) {
+		v.addf("%s: %q is not a route key; only $connect, $disconnect and $default begin with a dollar", of, r.Key)
+	}
+	switch in := r.Integration; {
+	case in == nil:
+	case in.Type != apigw.AWSProxy:
+		v.addf("%s: integrations of the type %q are not supported; the type is %s", of, in.Type, apigw.AWSProxy)
+	case !functions[in.Function]:
+		v.addf("%s: its function %q is not a function of this stack", of, in.Function)
+	case in.Timeout != 0:
+		v.durationInRange(of, "the integration's timeout", in.Timeout, 50*time.Millisecond, 29*time.Second)
+	}
+}
