@@ -69,9 +69,9 @@ type limits struct {
 }
 
 // defaultLimits: Lambda gives the init phase 10 s and the shutdown phase 500 ms.
-// The others are Gatepost's own.
+// The others are Gatepost's own; linger is about what a new sandbox takes.
 func defaultLimits() limits {
-	return limits{waiting: 1000, init: 10 * time.Second, idle: 10 * time.Minute, linger: 5 * time.Millisecond,
+	return limits{waiting: 1000, init: 10 * time.Second, idle: 10 * time.Minute, linger: 20 * time.Millisecond,
 		stop: 500 * time.Millisecond}
 }
 
