@@ -76,10 +76,10 @@ func (h *house) httpServer(handler http.Handler) *http.Server {
 // routeHost chooses who answers for a host of AWS that a function called
 // through the proxy. nil means nobody here does.
 func (h *house) routeHost(host string) http.Handler {
+	if a := h.apiOfHost(host); a != nil {
+		return a.http.Handler
+	}
 	if strings.Contains(host, ".execute-api.") {
-		if a := h.apiOfHost(host); a != nil {
-			return a.http.Handler
-		}
 		return nil
 	}
 	return h.endpoint

@@ -94,7 +94,13 @@ func (h *house) openData(context.Context) (err error) {
 }
 
 func (h *house) openCA(context.Context) (err error) {
-	if h.ca, err = intercept.OpenCA(h.dir.Path); err != nil {
+	var domains []string
+	for i := range h.cfg.Stack.APIs {
+		for _, d := range h.cfg.Stack.APIs[i].Domains {
+			domains = append(domains, d.Name)
+		}
+	}
+	if h.ca, err = intercept.OpenCA(h.dir.Path, domains...); err != nil {
 		return err
 	}
 	if h.ca.Warning != "" {

@@ -56,12 +56,19 @@ func openFiles() {
 	}
 }
 
-// apiOfHost returns the API that an execute-api host of AWS names, or nil.
+// apiOfHost returns the API that an execute-api host of AWS names, or whose
+// custom domain the host is, or nil.
 func (h *house) apiOfHost(host string) *api {
 	id, _, _ := strings.Cut(host, ".")
+	execute := strings.Contains(host, ".execute-api.")
 	for _, a := range h.apis {
-		if a.declared.ID == id {
+		if execute && a.declared.ID == id {
 			return a
+		}
+		for _, d := range a.declared.Domains {
+			if strings.EqualFold(d.Name, host) {
+				return a
+			}
 		}
 	}
 	return nil

@@ -113,7 +113,7 @@ func (h *house) run() instance.Run {
 		CA: h.ca.CertFile(), Bundle: h.ca.BundleFile(), Region: h.cfg.Stack.Region,
 	}
 	for _, a := range h.apis {
-		r.APIs[a.declared.Name] = instance.API{ID: a.declared.ID, Stage: a.declared.Stage.Name, URL: a.url(), Callback: a.callback()}
+		r.APIs[a.declared.Name] = instance.API{ID: a.declared.ID, Stage: a.declared.Stage.Name, URL: a.url(), Callback: a.callback(), Keys: keysOf(a.declared)}
 	}
 	return r
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatepost-dev/gatepost"
+	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/instance"
 	"github.com/gatepost-dev/gatepost/stack"
 )
@@ -21,6 +22,8 @@ type places struct {
 	Console string   `default:"127.0.0.1:4400" placeholder:"HOST:PORT" help:"The admin API."`
 	Data    string   `placeholder:"DIR" help:"Folder for everything kept on disk; by default .gatepost beside the template."`
 	Env     []string `sep:"none" placeholder:"FUNCTION.NAME=VALUE" help:"Set a variable of one function, over the template's; may be repeated."`
+	Limit   []string `sep:"none" placeholder:"NAME=VALUE" help:"Change a limit, for example idle=30s, frame=64KB or rate=off; may be repeated. 'gatepost limits' lists them."`
+	Ordered []string `sep:"none" placeholder:"ROUTEKEY" help:"Handle each connection's messages of this route one after the other, which AWS does not; may be repeated."`
 	Quiet   bool     `short:"q" help:"Print the addresses only, not what happens."`
 	Verbose bool     `short:"v" help:"Print Gatepost's own log too."`
 }
@@ -39,7 +42,8 @@ Any AWS credentials are accepted on the AWS endpoint, from this machine only; ca
 Examples:
   gatepost dev
   gatepost dev push/deploy/sam --parameter MaxReceiveCount=1
-  gatepost dev --gateway 127.0.0.1:0 --env publish.PARALLELISM=8`
+  gatepost dev --gateway 127.0.0.1:0 --env publish.PARALLELISM=8
+  gatepost dev --limit idle=30s --limit connect-rate=off`
 }
 
 // Run loads the template and runs it until ctx ends.
@@ -68,11 +72,18 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 	if err := p.override(s); err != nil {
 		return err
 	}
+	if err := p.order(s); err != nil {
+		return err
+	}
+	limits, err := p.limits()
+	if err != nil {
+		return err
+	}
 	started := time.Now()
 	show := &narrator{out: std.out, quiet: p.Quiet}
 	cfg := gatepost.Config{
 		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console,
-		Log: p.logger(std), Built: show.built, Watch: show.event,
+		Limits: limits, Log: p.logger(std), Built: show.built, Watch: show.event,
 	}
 	server, err := gatepost.New(cfg)
 	if err != nil {
@@ -99,6 +110,37 @@ func (p places) logger(std streams) *slog.Logger {
 		level = slog.LevelDebug
 	}
 	return slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: level}))
+}
+
+// limits applies --limit to the defaults.
+func (p places) limits() (apigw.Limits, error) {
+	limits := apigw.DefaultLimits()
+	for _, arg := range p.Limit {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok {
+			return limits, usageError{fmt.Errorf("--limit %q is not NAME=VALUE", arg)}
+		}
+		if err := limits.Set(name, value); err != nil {
+			return limits, usageError{fmt.Errorf("--limit %s: %w", arg, err)}
+		}
+	}
+	return limits, nil
+}
+
+// order applies --ordered.
+func (p places) order(s *stack.Stack) error {
+	for _, key := range p.Ordered {
+		found := false
+		for i := range s.APIs {
+			if route := s.APIs[i].Route(key); route != nil {
+				route.Ordered, found = true, true
+			}
+		}
+		if !found {
+			return fmt.Errorf("--ordered %s: the template declares no route with this key", key)
+		}
+	}
+	return nil
 }
 
 // override applies --env.

@@ -35,6 +35,8 @@ type cli struct {
 	Post     postCommand     `cmd:"" help:"Send a message to one connection."`
 	Kick     kickCommand     `cmd:"" help:"Close one connection."`
 	Queue    queueCommand    `cmd:"" help:"Work with the queues of the running instance."`
+	Keys     keysCommand     `cmd:"" help:"List the API keys of the running instance."`
+	Limits   limitsCommand   `cmd:"" help:"List the limits that --limit changes, with their defaults."`
 	Validate validateCommand `cmd:"" help:"Load a template and print what would run and what is skipped."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 	Function functionCommand `cmd:"" hidden:"" help:"Be one of the built-in Lambda functions."`

@@ -38,6 +38,10 @@ type Error struct {
 	Payload []byte
 }
 
+// ErrorPayload returns Payload, for those who know the error by this method
+// only.
+func (e *Error) ErrorPayload() []byte { return e.Payload }
+
 // Error returns one line: function, type and message.
 func (e *Error) Error() string {
 	return fmt.Sprintf("function %s: %s: %s", e.Function, e.Type, e.Message)

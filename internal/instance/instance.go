@@ -47,6 +47,8 @@ type API struct {
 	URL string `json:"url"`
 	// Callback is the management endpoint, "https://localhost:3001/main".
 	Callback string `json:"callback"`
+	// Keys are the values of the API keys that open the stage, by name.
+	Keys map[string]string `json:"keys,omitempty"`
 }
 
 // Dir is an open, locked data folder. Close it when the instance ends.

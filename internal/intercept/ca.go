@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,9 +40,9 @@ const (
 	lockFile   = "ca.lock"
 )
 
-// The only names that our CA can speak for. They are in its certificate as name
-// constraints, so that a stolen key is worth little. A domain stands for
-// itself and all below it.
+// The names that our CA can always speak for; OpenCA adds an API's own domains,
+// and no others. They are in its certificate as name constraints, so that a
+// stolen key is worth little. A domain stands for itself and all below it.
 var (
 	permittedDomains  = []string{"localhost", "amazonaws.com", "amazonaws.com.cn"}
 	permittedNetworks = []*net.IPNet{
@@ -51,7 +52,7 @@ var (
 )
 
 // ErrForeignHost is returned for hosts that the CA may not speak for.
-var ErrForeignHost = errors.New("the local CA speaks only for loopback and amazonaws.com")
+var ErrForeignHost = errors.New("the local CA speaks only for loopback, amazonaws.com and the APIs' own domains")
 
 // CA is the local certificate authority. All methods may be called together.
 type CA struct {
@@ -60,6 +61,7 @@ type CA struct {
 	Warning string
 
 	dir     string
+	domains []string // the names that it speaks for
 	cert    *x509.Certificate
 	key     *ecdsa.PrivateKey
 	leafKey *ecdsa.PrivateKey // shared by all leaves: it never leaves the process
@@ -76,9 +78,12 @@ type CA struct {
 //	ca-bundle.pem  the certificate and the system's roots, for SSL_CERT_FILE,
 //	               which replaces a program's roots
 //
+// It speaks for loopback, amazonaws.com and the domains given. Where it is asked
+// for a domain that its certificate does not name, it is made anew.
+//
 // Several processes may open one folder at once; they get the same authority.
 // A folder whose key cannot be read as one is an error, never overwritten.
-func OpenCA(dir string) (*CA, error) {
+func OpenCA(dir string, domains ...string) (*CA, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make folder of the local CA: %w", err)
 	}
@@ -87,7 +92,10 @@ func OpenCA(dir string) (*CA, error) {
 		return nil, fmt.Errorf("lock the local CA: %w", err)
 	}
 	defer unlock()
-	ca := &CA{dir: dir, leaves: make(map[string]*tls.Certificate)}
+	ca := &CA{dir: dir, domains: slices.Clone(permittedDomains), leaves: make(map[string]*tls.Certificate)}
+	for _, d := range domains {
+		ca.domains = append(ca.domains, strings.ToLower(d))
+	}
 	if err := ca.loadOrMake(time.Now()); err != nil {
 		return nil, err
 	}
@@ -115,10 +123,20 @@ func (ca *CA) loadOrMake(now time.Time) error {
 	if err := ca.parse(text); err != nil {
 		return fmt.Errorf("%s holds no usable CA (%w): delete it, and the next start makes a new one", path, err)
 	}
-	if now.After(ca.cert.NotAfter.Add(-caRenewal)) {
+	if now.After(ca.cert.NotAfter.Add(-caRenewal)) || !ca.certified() {
 		return ca.make(path, now)
 	}
 	return os.Chmod(path, 0o600)
+}
+
+// certified reports whether the certificate names all our domains.
+func (ca *CA) certified() bool {
+	for _, d := range ca.domains {
+		if !slices.Contains(ca.cert.PermittedDNSDomains, d) {
+			return false
+		}
+	}
+	return true
 }
 
 func (ca *CA) parse(text []byte) error {
@@ -139,7 +157,7 @@ func (ca *CA) make(path string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("make the key of the local CA: %w", err)
 	}
-	template, err := caTemplate(now)
+	template, err := caTemplate(now, ca.domains)
 	if err != nil {
 		return err
 	}
@@ -159,7 +177,7 @@ func (ca *CA) make(path string, now time.Time) error {
 	return ca.parse(text)
 }
 
-func caTemplate(now time.Time) (*x509.Certificate, error) {
+func caTemplate(now time.Time, domains []string) (*x509.Certificate, error) {
 	serial, err := newSerial()
 	if err != nil {
 		return nil, err
@@ -181,7 +199,7 @@ func caTemplate(now time.Time) (*x509.Certificate, error) {
 		// RFC 5280 4.2.1.10; critical, so that software which does not know name
 		// constraints trusts nothing rather than everything.
 		PermittedDNSDomainsCritical: true,
-		PermittedDNSDomains:         permittedDomains,
+		PermittedDNSDomains:         domains,
 		PermittedIPRanges:           permittedNetworks,
 	}, nil
 }
@@ -203,7 +221,7 @@ func (ca *CA) Certificate(host string) (*tls.Certificate, error) {
 	if host == "localhost" || host == "127.0.0.1" || host == "::1" {
 		host = ""
 	}
-	if !permitted(host) {
+	if !ca.permitted(host) {
 		return nil, fmt.Errorf("%w, not for %q", ErrForeignHost, host)
 	}
 	now := time.Now()
@@ -223,7 +241,7 @@ func (ca *CA) Certificate(host string) (*tls.Certificate, error) {
 	return leaf, nil
 }
 
-func permitted(host string) bool {
+func (ca *CA) permitted(host string) bool {
 	if host == "" {
 		return true
 	}
@@ -233,7 +251,7 @@ func permitted(host string) bool {
 	if len(host) > 253 || strings.Contains(host, "*") {
 		return false
 	}
-	for _, domain := range permittedDomains {
+	for _, domain := range ca.domains {
 		if host == domain || strings.HasSuffix(host, "."+domain) {
 			return true
 		}

@@ -113,7 +113,7 @@ func TestCAIsRenewed(t *testing.T) {
 		renew bool
 	}{{caLife - caRenewal - time.Hour, false}, {caLife - caRenewal + time.Hour, true}, {caLife + time.Hour, true}} {
 		dir := t.TempDir()
-		old := &CA{dir: dir}
+		old := &CA{dir: dir, domains: permittedDomains}
 		if err := old.make(filepath.Join(dir, keyFile), time.Now().Add(-test.age)); err != nil {
 			t.Fatal(err)
 		}
@@ -416,5 +416,42 @@ func BenchmarkOpenCA(b *testing.B) {
 		if _, err := OpenCA(dir); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestCASpeaksForTheDomainsItIsGiven(t *testing.T) {
+	dir := t.TempDir()
+	plain, err := OpenCA(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.Certificate("ws.example.com"); !errors.Is(err, ErrForeignHost) {
+		t.Errorf("a domain that was not given: %v, want ErrForeignHost", err)
+	}
+	ca, err := OpenCA(dir, "WS.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ca.cert.Equal(plain.cert) {
+		t.Error("the certificate does not name the domain and was kept")
+	}
+	leaf, err := ca.Certificate("ws.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	if _, err := leaf.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: "ws.example.com"}); err != nil {
+		t.Errorf("a client would refuse the certificate: %v", err)
+	}
+	if _, err := ca.Certificate("example.com"); !errors.Is(err, ErrForeignHost) {
+		t.Errorf("the domain above: %v, want ErrForeignHost", err)
+	}
+	again, err := OpenCA(dir, "ws.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !again.cert.Equal(ca.cert) {
+		t.Error("the CA was made anew though it names the domain")
 	}
 }

@@ -153,7 +153,7 @@ func (x *exchange) join(c net.Conn, early []byte, target, function string) (hand
 }
 
 func (x *exchange) handler(host, port string) http.Handler {
-	if port != "443" || x.proxy.Route == nil || !permitted(strings.ToLower(host)) {
+	if port != "443" || x.proxy.Route == nil || !x.proxy.CA.permitted(strings.ToLower(host)) {
 		return nil
 	}
 	return x.proxy.Route(strings.ToLower(host))
