@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 var sampleID = ConnectionID{0x24, 0x2d, 0x5d, 0x81, 0xff, 0x72, 0xa0, 0x03, 0x02, 0x2b, 0xe8}
@@ -25,6 +27,10 @@ func sampleContext(kind EventType, routeKey string) RequestContext {
 // events, byte by byte, as in the developer guide's samples and in
 // aws-lambda-go's test data.
 func TestEventBytes(t *testing.T) {
+	conformance.Covers(t, "event.connect-key-order", "event.disconnect-key-order", "event.absent-not-null", "event.body",
+		"event.body-verbatim", "event.is-base64-false", "event.type", "event.direction-in", "event.disconnect-status", "event.request-time",
+		"event.no-rest-fields", "event.golden-connect", "event.golden-message", "event.golden-disconnect", "handshake.header-case-kept",
+		"handshake.headers-sorted", "handshake.header-multi-value")
 	lines := []Header{{"x-b", "2"}, {"Host", "localhost:3001"}, {"User-Agent", "agent <1>"}, {"X-A", "1"}, {"x-a", "3"}}
 	connect := Event{
 		Headers: NewHeaders(lines), MultiValueHeaders: NewMultiHeaders(lines),

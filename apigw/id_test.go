@@ -4,9 +4,12 @@ import (
 	"errors"
 	"regexp"
 	"testing"
+
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 func TestConnectionIDForm(t *testing.T) {
+	conformance.Covers(t, "event.id-form", "event.id-unique")
 	ids := NewIDs()
 	form := regexp.MustCompile(`^[A-Za-z0-9_-]{15}=$`)
 	seen := make(map[ConnectionID]bool)
