@@ -125,7 +125,10 @@ func newFloor(b *testing.B, event []byte) *floor {
 	if err != nil {
 		b.Fatal(err)
 	}
-	st := newStarter()
+	st, err := newStarter()
+	if err != nil {
+		b.Fatal(err)
+	}
 	p, err := startProcess(st, command{
 		argv: []string{os.Args[0]}, output: nil,
 		environment: []string{behaviourVariable + "=echo", "GOMAXPROCS=1", "AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String()},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,19 +39,53 @@ func TestChildrenEnd(t *testing.T) {
 	}
 }
 
-// Nothing outlives a Gatepost that is killed.
+// Nothing outlives a Gatepost that is killed: neither the functions' processes
+// nor their children.
 func TestKilledHost(t *testing.T) {
-	watch := newWatch(t)
-	host := exec.Command(os.Args[0], watch.path)
-	host.Env = append(os.Environ(), behaviourVariable+"=host", "TMPDIR="+t.TempDir())
-	host.Stderr = os.Stderr
-	if err := host.Start(); err != nil {
+	for _, fork := range []string{"", "1"} {
+		watch := newWatch(t)
+		host := exec.Command(os.Args[0], watch.path)
+		host.Env = append(os.Environ(), behaviourVariable+"=host", "FORK="+fork, "TMPDIR="+t.TempDir())
+		host.Stderr = os.Stderr
+		if err := host.Start(); err != nil {
+			t.Fatal(err)
+		}
+		watch.started()
+		host.Process.Kill()
+		host.Wait()
+		watch.ended()
+	}
+}
+
+// The guard kills what is left, and nothing that has ended before.
+func TestGuard(t *testing.T) {
+	g, err := newGuard()
+	if err != nil {
 		t.Fatal(err)
 	}
-	watch.started()
-	host.Process.Kill()
-	host.Wait()
-	watch.ended()
+	var sleepers [3]*exec.Cmd
+	for i := range sleepers {
+		sleepers[i] = exec.Command("sleep", "1000")
+		sleepers[i].SysProcAttr = ownGroup()
+		if err := sleepers[i].Start(); err != nil {
+			t.Fatal(err)
+		}
+		g.began(sleepers[i].Process.Pid)
+	}
+	g.ended(sleepers[1].Process.Pid)
+	g.close()
+	for _, i := range []int{0, 2} {
+		if err := sleepers[i].Wait(); err == nil || err.Error() != "signal: killed" {
+			t.Errorf("group %d: %v, want it killed", i, err)
+		}
+	}
+	if err := sleepers[1].Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("a group that had been taken off the list: %v", err)
+	}
+	sleepers[1].Process.Kill()
+	sleepers[1].Wait()
+	g.close() // may be called twice
+	g.began(1)
 }
 
 // watch tells when a process with behaviour hold begins and ends.

@@ -117,11 +117,15 @@ func NewHost(cfg Config) *Host {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	starter, err := newStarter()
+	if err != nil {
+		log.Warn("children that functions start will outlive a Gatepost that is killed", "error", err)
+	}
 	return &Host{
 		config:    cfg,
 		limits:    defaultLimits(),
 		log:       log,
-		starter:   newStarter(),
+		starter:   starter,
 		output:    newOutput(cfg.Output),
 		closed:    make(chan struct{}),
 		functions: make(map[string]*function),

@@ -200,11 +200,19 @@ func tell(path, body string) int {
 // liveAsHost runs a host with a function that holds the socket and nothing
 // else, and waits to be killed. A function that talks to the Runtime API would
 // end by itself.
+// liveAsHost runs a function that holds the socket, or whose child does.
 func liveAsHost() {
 	h := NewHost(Config{})
-	err := h.Add(acting("held", "mute", map[string]string{"HOLD": os.Args[1]}))
+	f, event := acting("held", "mute", map[string]string{"HOLD": os.Args[1]}), "{}"
+	if os.Getenv("FORK") != "" {
+		f, event = acting("held", "fork", nil), `{"socket":"`+os.Args[1]+`"}`
+	}
+	err := h.Add(f)
 	if err == nil {
-		_, err = h.Invoke(context.Background(), "held", []byte("{}"))
+		_, err = h.Invoke(context.Background(), "held", []byte(event))
+	}
+	if err == nil {
+		time.Sleep(time.Hour)
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)

@@ -16,12 +16,17 @@ import (
 type starter struct {
 	requests chan func()
 	done     chan struct{}
+	guard    *guard
 }
 
-func newStarter() *starter {
+// newStarter also starts the guard; the error says why there is none, and the
+// starter works without it.
+func newStarter() (*starter, error) {
 	s := &starter{requests: make(chan func()), done: make(chan struct{})}
 	go s.run()
-	return s
+	var err error
+	s.guard, err = newGuard()
+	return s, err
 }
 
 func (s *starter) run() {
@@ -44,12 +49,14 @@ func (s *starter) start(cmd *exec.Cmd) error {
 func (s *starter) close() {
 	close(s.requests)
 	<-s.done
+	s.guard.close()
 }
 
 // process is a running process with a process group of its own, which ends
 // when Gatepost ends, however that comes about.
 type process struct {
-	cmd *exec.Cmd
+	cmd   *exec.Cmd
+	guard *guard
 
 	mu     sync.Mutex
 	reaped bool // its id may belong to somebody else by now
@@ -75,7 +82,8 @@ func startProcess(s *starter, c command) (*process, error) {
 	if err := s.start(cmd); err != nil {
 		return nil, err
 	}
-	return &process{cmd: cmd}, nil
+	s.guard.began(cmd.Process.Pid)
+	return &process{cmd: cmd, guard: s.guard}, nil
 }
 
 // signal sends a signal to the whole process group.
@@ -94,6 +102,7 @@ func (p *process) wait() string {
 	awaitExit(p.cmd.Process.Pid)
 	// The id still belongs to the dead process here, so no other group is hit.
 	p.signal(syscall.SIGKILL)
+	p.guard.ended(p.cmd.Process.Pid)
 	p.mu.Lock()
 	p.reaped = true
 	p.mu.Unlock()
