@@ -11,7 +11,9 @@ import (
 	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/conn"
 	"github.com/gatepost-dev/gatepost/internal/gateway"
+	"github.com/gatepost-dev/gatepost/internal/integration"
 	"github.com/gatepost-dev/gatepost/internal/management"
+	"github.com/gatepost-dev/gatepost/internal/throttle"
 )
 
 // api is one API of the stack on its port.
@@ -43,19 +45,40 @@ func (a *api) url() string {
 // API.
 func (h *house) openAPIs(context.Context) error {
 	ids := apigw.NewIDs()
+	// The account's limits are for all APIs together. Zero means none.
+	var account, connects gateway.Limiter
+	if l := h.cfg.Limits; l.Rate > 0 {
+		account = throttle.NewBucket(float64(l.Rate), l.Burst)
+	}
+	if l := h.cfg.Limits; l.ConnectRate > 0 {
+		connects = throttle.NewBucket(float64(l.ConnectRate), l.ConnectRate)
+	}
 	for _, a := range h.apis {
+		fillKeys(a.declared, h.secrets.HandleKey)
 		a.hub = conn.NewHub(h.cfg.Limits)
 		a.http = &management.Server{Limits: h.cfg.Limits, Log: h.cfg.Log}
+		backends := integration.New(integration.Config{
+			Invoker: h.functions, AWS: "http://" + h.aws.Addr().String(), Credentials: h.secrets.Credentials,
+			Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, Limits: h.cfg.Limits,
+			StageVariables: a.declared.Stage.Variables, Log: h.cfg.Log,
+		})
+		h.onClose(func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), lastMoment)
+			defer cancel()
+			backends.Close(ctx) // what still runs is cut off, as at the end of a drain
+			return nil
+		})
 		var err error
 		a.gateway, err = gateway.New(gateway.Config{
-			API: a.declared, Domain: a.domain(), Limits: h.cfg.Limits, IDs: ids, Hub: a.hub,
-			Invoker: h.functions, HandOver: a.http.Hand, Feed: h.feed, Log: h.cfg.Log,
+			API: a.declared, Domain: a.domain(), Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account,
+			Limits: h.cfg.Limits, AccountLimit: account, ConnectLimit: connects, IDs: ids, Hub: a.hub,
+			Backends: backends, Invoker: h.functions, Verifier: h.strict, HandOver: a.http.Hand, Feed: h.feed, Log: h.cfg.Log,
 		})
 		if err != nil {
 			return err
 		}
 		a.http.Handler = a.gateway.Plain(&management.Handler{
-			API: a.declared, Connections: a.hub, Verifier: h.strict, Limits: h.cfg.Limits, Feed: h.feed, Log: h.cfg.Log,
+			API: a.declared, Connections: a.hub, Verifier: h.strict, Limiter: account, Limits: h.cfg.Limits, Feed: h.feed, Log: h.cfg.Log,
 		})
 	}
 	return nil

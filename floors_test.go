@@ -21,6 +21,8 @@ var floors = map[string]struct {
 	"internal/uuid":                    {0, "random identifiers"},
 	"internal/jsonpath":                {0, "JSON documents and paths into them"},
 	"internal/conformance":             {0, "the rules that tests show; nothing but tests imports it"},
+	"internal/conn/protocoltest":       {0, "the dialogues of RFC 6455 that a server is held to; nothing but tests imports it"},
+	"e2e/clients":                      {6, "the SDKs of other languages against @connections"},
 	"internal/vtl":                     {1, "mapping templates over JSON documents"},
 	"internal/policy":                  {1, "policy documents, evaluated"},
 	"internal/throttle":                {1, "token buckets and quotas"},

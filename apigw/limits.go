@@ -7,10 +7,11 @@ import "time"
 // ("Quotas for WebSocket APIs" in the developer guide) unless said otherwise.
 type Limits struct {
 	// MaxFrame is the largest payload of one frame from a client, in bytes. A
-	// larger one closes the connection with 1009. Zero means no limit of its own.
+	// larger one closes the connection with 1009. Zero means no limit of its own;
+	// 64 MiB hold all the same.
 	MaxFrame int
 	// MaxMessage is the largest message in either direction, in bytes. Zero
-	// means no limit of its own.
+	// means no limit of its own; 64 MiB hold all the same.
 	MaxMessage int
 	// Idle closes a connection with 1001 when no data frame passed in either
 	// direction for that long. Control frames do not count; see

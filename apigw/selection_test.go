@@ -88,6 +88,49 @@ func TestParseExpressionErrors(t *testing.T) {
 	}
 }
 
+func TestAResultIsNotEvaluatedAgain(t *testing.T) {
+	conformance.Covers(t, "route.evaluated-once")
+	e, err := ParseExpression("${request.body.action}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, _ := e.Evaluate([]byte(`{"action":"${request.body.secret}","secret":"s"}`)); key != "${request.body.secret}" {
+		t.Errorf("got %q", key)
+	}
+}
+
+func TestOfARepeatedMemberTheLastCounts(t *testing.T) {
+	conformance.Covers(t, "route.duplicate-member")
+	for _, expression := range []string{"$request.body.action", "${request.body.action}${request.body.none}"} {
+		e, err := ParseExpression(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key, ok := e.Evaluate([]byte(`{"action":"first","action":"last"}`)); !ok || key != "last" {
+			t.Errorf("%s: %q, %v", expression, key, ok)
+		}
+	}
+}
+
+func TestAMessageNestedTooDeeplyCannotBeRead(t *testing.T) {
+	conformance.Covers(t, "route.json-depth")
+	nested := func(n int) []byte {
+		return []byte(`{"action":"x","deep":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}`)
+	}
+	for _, expression := range []string{"$request.body.action", "${request.body.action}${request.body.none}"} {
+		e, err := ParseExpression(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key, ok := e.Evaluate(nested(500)); !ok || key != "x" {
+			t.Errorf("%s, 500 deep: %q, %v", expression, key, ok)
+		}
+		if key, ok := e.Evaluate(nested(1000)); ok || key != "" {
+			t.Errorf("%s, 1000 deep: %q, %v; want what cannot be evaluated", expression, key, ok)
+		}
+	}
+}
+
 func TestEvaluateWithContext(t *testing.T) {
 	conformance.Covers(t, "route.context-variable")
 	e, err := ParseExpression("${context.authorizer.tenant}/${request.body.action}${context.messageId}")

@@ -39,8 +39,9 @@ const callWithin = 10 * time.Second
 
 // ws drives WebSocket clients by name:
 //
-//	ws open NAME URL           connect
-//	ws refused STATUS URL      hold that a handshake is refused with a status
+//	ws open NAME URL [HEADER:VALUE...]        connect
+//	ws refused STATUS URL [HEADER:VALUE...]   hold that a handshake is refused
+//	                           with a status; its body goes to the file refused.out
 //	ws send NAME TEXT          send a text message
 //	ws binary NAME TEXT        send a binary message
 //	ws expect NAME TEXT [1s]   hold that the next message is TEXT (or, with a
@@ -61,7 +62,7 @@ func ws(ts *testscript.TestScript, neg bool, args []string) {
 	verbs[args[0]](ts, args[1:])
 }
 
-func dial(ts *testscript.TestScript, url string) (*client, *http.Response, error) {
+func dial(ts *testscript.TestScript, url string, headers []string) (*client, *http.Response, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), callWithin)
 	defer cancel()
 	c := &client{frames: make(chan string, 1024), ended: make(chan error, 1)}
@@ -74,7 +75,18 @@ func dial(ts *testscript.TestScript, url string) (*client, *http.Response, error
 			return c.socket, err
 		},
 	}
-	ws, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	opts := &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, HTTPHeader: make(http.Header)}
+	for _, h := range headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			ts.Fatalf("%q is not HEADER:VALUE", h)
+		}
+		if strings.EqualFold(name, "Host") {
+			opts.Host = value
+		}
+		opts.HTTPHeader[name] = []string{value}
+	}
+	ws, resp, err := websocket.Dial(ctx, url, opts)
 	if err != nil {
 		return nil, resp, err
 	}
@@ -113,16 +125,18 @@ func named(ts *testscript.TestScript, name string) *client {
 }
 
 func wsOpen(ts *testscript.TestScript, args []string) {
-	c, _, err := dial(ts, args[1])
+	c, _, err := dial(ts, args[1], args[2:])
 	ts.Check(err)
 	onStage(ts).clients[args[0]] = c
 }
 
 func wsRefused(ts *testscript.TestScript, args []string) {
-	_, resp, err := dial(ts, args[1])
+	_, resp, err := dial(ts, args[1], args[2:])
 	if err == nil || resp == nil {
 		ts.Fatalf("the handshake was not refused: %v", err)
 	}
+	body, _ := io.ReadAll(resp.Body)
+	ts.Check(os.WriteFile(ts.MkAbs("refused.out"), body, 0o600))
 	if got := strconv.Itoa(resp.StatusCode); got != args[0] {
 		ts.Fatalf("refused with %s, want %s", got, args[0])
 	}

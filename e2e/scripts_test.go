@@ -56,6 +56,10 @@ func TestScripts(t *testing.T) {
 			s := &stage{clients: make(map[string]*client)}
 			env.Values[stageKey{}] = s
 			env.Defer(s.close)
+			p, h := &peers{}, &hostile{measures: make(map[string]measure)}
+			env.Values[peersKey{}], env.Values[hostileKey{}] = p, h
+			env.Defer(p.close)
+			env.Defer(h.close)
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -70,6 +74,22 @@ func TestScripts(t *testing.T) {
 			"raw":       raw,
 			"manage":    manage,
 			"await":     await,
+			"presign":   presign,
+			"host":      host,
+			"backend":   backend,
+			"talk":      converse,
+			"measure":   takeMeasure,
+			"grew":      grew,
+			"sees":      sees,
+			"probe":     probe,
+			"mute":      mute,
+			"crowd":     crowded,
+			"trickle":   trickling,
+			"trickled":  trickled,
+			"halfopen":  halfOpen,
+			"flood":     flood,
+			"churn":     churn,
+			"gone":      gone,
 		},
 	})
 }

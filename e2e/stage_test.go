@@ -47,7 +47,8 @@ func (s *stage) close() {
 const readyWithin = 120 * time.Second
 
 // start runs `gatepost ARGS` on free ports with the data folder $DATA, waits
-// until it is ready, and sets $WS, $CALLBACK, $AWS, $CONSOLE. Its output goes to the file
+// until it is ready, and sets $AWS, $CONSOLE, and $WS, $CALLBACK, $GATEWAY of the
+// API, or $WS_NAME, $CALLBACK_NAME, $ID_NAME of each. Its output goes to the file
 // gatepost.out. An argument KEY=VALUE before the command sets its environment.
 //
 //	start demo
@@ -104,8 +105,11 @@ func (s *stage) find(ts *testscript.TestScript, data string) {
 	ts.Check(err)
 	ts.Setenv("AWS", s.run.AWS)
 	ts.Setenv("CONSOLE", s.run.Console)
-	for _, a := range s.run.APIs {
+	for name, a := range s.run.APIs {
 		ts.Setenv("WS", a.URL)
+		ts.Setenv("WS_"+name, a.URL)
+		ts.Setenv("CALLBACK_"+name, a.Callback)
+		ts.Setenv("ID_"+name, a.ID)
 		ts.Setenv("CALLBACK", a.Callback)
 		u, err := url.Parse(a.URL)
 		ts.Check(err)

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/gatepost-dev/gatepost/apigw"
 )
 
 // Validate checks what a stack must be to run: names are unique and of AWS's
@@ -18,7 +16,7 @@ import (
 // code and command may both be empty, because functions may be started in other
 // ways.
 func (s *Stack) Validate() error {
-	v := &validation{stack: s}
+	v := &validation{stack: s, models: make(map[string]error)}
 	v.functions()
 	v.queues()
 	v.tables()
@@ -31,6 +29,8 @@ func (s *Stack) Validate() error {
 type validation struct {
 	stack    *Stack
 	problems []error
+	// models holds what each schema came to: many routes may have the same.
+	models map[string]error
 }
 
 func (v *validation) addf(format string, args ...any) {
@@ -67,7 +67,6 @@ var (
 	functionName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 	queueName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
 	tableName    = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
-	stageName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
 )
 
 // collect returns one text of each item.
@@ -188,41 +187,5 @@ func (v *validation) mappings() {
 		if m.MaxConcurrency != 0 {
 			v.inRange(of, "the concurrency", m.MaxConcurrency, 2, 1000)
 		}
-	}
-}
-
-func (v *validation) apis() {
-	apis := v.stack.APIs
-	v.names("API", nil, collect(apis, func(a *apigw.API) string { return a.Name }))
-	functions := set(collect(v.stack.Functions, func(f *Function) string { return f.Name }))
-	for i := range apis {
-		api := &apis[i]
-		of := "API " + api.Name
-		if _, err := apigw.ParseExpression(api.RouteSelectionExpression); err != nil {
-			v.addf("%s: %w", of, err)
-		}
-		if !stageName.MatchString(api.Stage.Name) {
-			v.addf("%s: %q is not a valid name of a stage", of, api.Stage.Name)
-		}
-		v.names("route of "+of, nil, collect(api.Routes, func(r *apigw.Route) string { return r.Key }))
-		for _, r := range api.Routes {
-			v.route(of+", route "+r.Key, r, functions)
-		}
-	}
-}
-
-func (v *validation) route(of string, r apigw.Route, functions map[string]bool) {
-	reserved := []string{apigw.RouteConnect, apigw.RouteDisconnect, apigw.RouteDefault}
-	if r.Key == "" || strings.HasPrefix(r.Key, "$") && !slices.Contains(reserved, r.Key) {
-		v.addf("%s: %q is not a route key; only $connect, $disconnect and $default begin with a dollar", of, r.Key)
-	}
-	switch in := r.Integration; {
-	case in == nil:
-	case in.Type != apigw.AWSProxy:
-		v.addf("%s: integrations of the type %q are not supported; the type is %s", of, in.Type, apigw.AWSProxy)
-	case !functions[in.Function]:
-		v.addf("%s: its function %q is not a function of this stack", of, in.Function)
-	case in.Timeout != 0:
-		v.durationInRange(of, "the integration's timeout", in.Timeout, 50*time.Millisecond, 29*time.Second)
 	}
 }

@@ -84,12 +84,11 @@ func TestValidateRefuses(t *testing.T) {
 		{`event source mapping Messages: the batching window is 5m1s`, func(s *Stack) { s.Mappings[0].Window = 301 * time.Second }},
 		{`event source mapping Messages: the concurrency is 1 and must be from 2 to 1000`, func(s *Stack) { s.Mappings[0].MaxConcurrency = 1 }},
 		{`API "sockets-api" is declared twice`, func(s *Stack) { s.APIs = append(s.APIs, s.APIs[0]) }},
-		{`API sockets-api: selection expression "$body": "body" at character 2`, func(s *Stack) { s.APIs[0].RouteSelectionExpression = "$body" }},
+		{`API sockets-api, RouteSelectionExpression: selection expression "$body": "body" at character 2`, func(s *Stack) { s.APIs[0].RouteSelectionExpression = "$body" }},
 		{`API sockets-api: "$default" is not a valid name of a stage`, func(s *Stack) { s.APIs[0].Stage.Name = "$default" }},
 		{`route of API sockets-api "echo" is declared twice`, func(s *Stack) { s.APIs[0].Routes[0].Key = "echo" }},
 		{`API sockets-api, route $conect: "$conect" is not a route key`, func(s *Stack) { s.APIs[0].Routes[0].Key = "$conect" }},
 		{`API sockets-api, route echo: its function "gone" is not a function of this stack`, func(s *Stack) { s.APIs[0].Routes[1].Integration.Function = "gone" }},
-		{`API sockets-api, route echo: integrations of the type "MOCK" are not supported`, func(s *Stack) { s.APIs[0].Routes[1].Integration.Type = "MOCK" }},
 		{`API sockets-api, route echo: the integration's timeout is 30s and must be from 50ms to 29s`, func(s *Stack) { s.APIs[0].Routes[1].Integration.Timeout = 30 * time.Second }},
 	} {
 		s := sockets()

@@ -127,7 +127,7 @@ func sentence(e gatepost.Event) string {
 	case telemetry.Refused:
 		return fmt.Sprintf("a client was refused: %s (%s)", e.Text, took)
 	case telemetry.MessageIn:
-		return join(fmt.Sprintf("%s -> %s %s, %d bytes (%s)", e.ConnectionID, e.RouteKey, e.Function, e.Bytes, took), e.Text)
+		return join(fmt.Sprintf("%s -> %s, %d bytes (%s)", e.ConnectionID, strings.TrimSpace(e.RouteKey+" "+e.Function), e.Bytes, took), e.Text)
 	case telemetry.Posted:
 		return join(fmt.Sprintf("%s <- post, %d bytes", e.ConnectionID, e.Bytes), e.Text)
 	case telemetry.Disconnected:

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/template"
 	"github.com/gatepost-dev/gatepost/stack"
 )
@@ -90,20 +91,52 @@ func printRoutes(w io.Writer, s *stack.Stack, state func(string) string) {
 	if len(s.APIs) == 0 {
 		return
 	}
-	fmt.Fprintln(w, "\nROUTE\tFUNCTION\tANSWERS\tCODE")
+	fmt.Fprintln(w, "\nROUTE\tINTEGRATION\tANSWERS\tCODE")
 	for _, a := range s.APIs {
 		for _, r := range a.Routes {
-			function, answers, code := "none", "no", ""
+			answers, code := "no", ""
 			if r.TwoWay {
 				answers = "yes"
 			}
-			if r.Integration != nil {
-				function = r.Integration.Function
-				code = state(function)
+			if r.Integration != nil && r.Integration.Function != "" {
+				code = state(r.Integration.Function)
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Key, function, answers, code)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", guarded(r), backend(r.Integration), answers, code)
 		}
 	}
+}
+
+// guarded is a route's key with what $connect asks of clients.
+func guarded(r apigw.Route) string {
+	var asks []string
+	switch r.Authorization {
+	case apigw.AuthorizationIAM:
+		asks = append(asks, "signed")
+	case apigw.AuthorizationCustom:
+		asks = append(asks, "asks "+r.Authorizer.Function)
+	}
+	if r.APIKeyRequired {
+		asks = append(asks, "API key")
+	}
+	if len(asks) == 0 {
+		return r.Key
+	}
+	return r.Key + " (" + strings.Join(asks, ", ") + ")"
+}
+
+// backend says in a few words what an integration reaches.
+func backend(in *apigw.Integration) string {
+	switch {
+	case in == nil:
+		return "none"
+	case in.Function != "":
+		return in.Function
+	case in.Type == apigw.AWSService:
+		return lastPart(strings.TrimRight(in.URI, "/"))
+	case in.URI == "":
+		return string(in.Type)
+	}
+	return in.URI
 }
 
 func printMappings(w io.Writer, s *stack.Stack, state func(string) string) {

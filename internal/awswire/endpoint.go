@@ -75,30 +75,17 @@ type Endpoint struct {
 	// Log gets internal errors; nil means slog.Default().
 	Log      *slog.Logger
 	services []Service
-	paths    []pathHandler
-}
-
-type pathHandler struct {
-	prefix  string
-	handler http.Handler
+	rest     []RESTService
 }
 
 // Register adds a service.
 func (e *Endpoint) Register(s Service) { e.services = append(e.services, s) }
 
-// HandlePath sends requests whose path begins with prefix to a handler of
-// their own, for REST-like services.
-func (e *Endpoint) HandlePath(prefix string, h http.Handler) {
-	e.paths = append(e.paths, pathHandler{prefix, h})
-}
-
 // ServeHTTP answers one AWS call.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	for _, p := range e.paths {
-		if strings.HasPrefix(r.URL.Path, p.prefix) {
-			p.handler.ServeHTTP(w, r)
-			return
-		}
+	if s := e.restService(r.URL.EscapedPath()); s != nil {
+		e.serveREST(w, r, s)
+		return
 	}
 	call := &Call{RequestID: uuid.New(), Host: r.Host, Path: r.URL.Path}
 	call.AccessKeyID, call.Region = credentialScope(r)

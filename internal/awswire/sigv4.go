@@ -19,10 +19,9 @@ import (
 // Words of signature version 4 ("Signature Version 4 signing process" in the
 // AWS general reference).
 const (
-	sigAlgorithm    = "AWS4-HMAC-SHA256"
-	sigTerminator   = "aws4_request"
-	sigTimeFormat   = "20060102T150405Z"
-	unsignedPayload = "UNSIGNED-PAYLOAD"
+	sigAlgorithm  = "AWS4-HMAC-SHA256"
+	sigTerminator = "aws4_request"
+	sigTimeFormat = "20060102T150405Z"
 )
 
 // clockSkew is how far a signature's date may lie from our clock.
@@ -61,9 +60,6 @@ type VerifierOptions struct {
 	// Requests must be well signed in form all the same, and known keys are
 	// always checked.
 	AcceptUnknownKeys bool
-	// AcceptUnsignedPayload accepts UNSIGNED-PAYLOAD for X-Amz-Content-Sha256.
-	// The body is then not protected by the signature. AWS does so for S3 only.
-	AcceptUnsignedPayload bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -97,17 +93,24 @@ func NewVerifier(lookup func(accessKeyID string) (Credentials, bool), o Verifier
 	return &Verifier{lookup: lookup, options: o, keys: make(map[signingScope]*signingKey)}
 }
 
-// Verify checks that a request and its whole body were signed for a service
-// (for example "execute-api"; "" for any) with credentials that lookup knows.
-// The error is an *Error with the code, text and status (403) that API Gateway
-// gives. The region is free: it is returned.
+// Scope is what a signature must be for. An empty field takes any.
+type Scope struct{ Region, Service string }
+
+// Verify is VerifyScope for a service in any region.
 func (v *Verifier) Verify(r *http.Request, body []byte, service string) (Identity, error) {
+	return v.VerifyScope(r, body, Scope{Service: service})
+}
+
+// VerifyScope checks that a request and its whole body were signed for a scope
+// (for example the service "execute-api") with credentials that lookup knows.
+// The error is an *Error with the code, text and status (403) that API Gateway
+// gives.
+func (v *Verifier) VerifyScope(r *http.Request, body []byte, want Scope) (Identity, error) {
 	sig, err := parseSignature(r)
 	if err != nil {
 		return Identity{}, err
 	}
-	now := v.options.Now()
-	if err := sig.checkScope(service, now); err != nil {
+	if err := sig.check(want, v.options.Now()); err != nil {
 		return Identity{}, err
 	}
 	id := Identity{AccessKeyID: sig.accessKeyID, Region: sig.region, Service: sig.service}
@@ -127,7 +130,7 @@ func (v *Verifier) Verify(r *http.Request, body []byte, service string) (Identit
 // Signed reports whether a request carries a signature at all, right or wrong:
 // a cheap question to ask before its body is read.
 func Signed(r *http.Request) bool {
-	return r.Header.Get("Authorization") != "" || isPresigned(r)
+	return headerValue(r.Header, "Authorization") != "" || isPresigned(r.URL.RawQuery)
 }
 
 // MissingToken is the answer to a request that is not Signed.
@@ -149,9 +152,7 @@ func refusal(code, format string, args ...any) *Error {
 func (v *Verifier) verifySignature(r *http.Request, body []byte, sig *signature, secret string) error {
 	s := scratchPool.Get().(*scratch)
 	defer scratchPool.Put(s)
-	if err := s.hashPayload(r, body, v.options.AcceptUnsignedPayload); err != nil {
-		return err
-	}
+	s.hashPayload(body)
 	scope := signingScope{sig.accessKeyID, sig.date, sig.region, sig.service}
 	key, cached := v.cachedKey(scope, secret)
 	if !cached {
@@ -213,8 +214,7 @@ func deriveKey(secret, date, region, service string) []byte {
 type scratch struct {
 	canonical    []byte // the canonical request
 	stringToSign []byte
-	payload      [64]byte // the body's hash in hexadecimal
-	payloadLen   int
+	payload      [2 * sha256.Size]byte // the body's hash in hexadecimal
 	mac          [sha256.Size]byte
 }
 
@@ -222,26 +222,19 @@ var scratchPool = sync.Pool{New: func() any {
 	return &scratch{canonical: make([]byte, 0, 1024), stringToSign: make([]byte, 0, 256)}
 }}
 
-// hashPayload sets the payload hash of the canonical request, and refuses an
-// X-Amz-Content-Sha256 that is not the body's.
-func (s *scratch) hashPayload(r *http.Request, body []byte, acceptUnsigned bool) error {
-	claimed := headerValue(r.Header, "X-Amz-Content-Sha256")
-	if claimed == unsignedPayload && acceptUnsigned {
-		s.payloadLen = copy(s.payload[:], unsignedPayload)
-		return nil
-	}
+// hashPayload sets the payload hash of the canonical request. It is always the
+// body's own: what X-Amz-Content-Sha256 claims, UNSIGNED-PAYLOAD for example,
+// counts for S3 alone. For API Gateway a signature over the claim is a wrong
+// one (https://github.com/aws/aws-sdk-js-v3/issues/308).
+func (s *scratch) hashPayload(body []byte) {
 	sum := sha256.Sum256(body)
-	s.payloadLen = hex.Encode(s.payload[:], sum[:])
-	if claimed != "" && claimed != string(s.payload[:s.payloadLen]) {
-		return refusal("InvalidSignatureException", "The provided 'x-amz-content-sha256' header does not match what was computed.")
-	}
-	return nil
+	hex.Encode(s.payload[:], sum[:])
 }
 
 // matches computes the signature over one form of the path.
 func (s *scratch) matches(r *http.Request, sig *signature, key *signingKey, path, query string) (bool, error) {
 	var err error
-	s.canonical, err = appendCanonical(s.canonical[:0], r, path, query, sig, s.payload[:s.payloadLen])
+	s.canonical, err = appendCanonical(s.canonical[:0], r, path, query, sig, s.payload[:])
 	if err != nil {
 		return false, err
 	}
@@ -289,12 +282,11 @@ func Sign(r *http.Request, body []byte, c Credentials, region, service string, n
 
 	s := scratchPool.Get().(*scratch)
 	defer scratchPool.Put(s)
-	sum := sha256.Sum256(body)
-	s.payloadLen = hex.Encode(s.payload[:], sum[:])
+	s.hashPayload(body)
 	path, query := splitTarget(r.URL.RequestURI())
 	// The headers exist, so only a malformed query can fail: then the request
 	// goes out with a signature that no server accepts.
-	s.canonical, _ = appendCanonical(s.canonical[:0], r, path, query, &sig, s.payload[:s.payloadLen])
+	s.canonical, _ = appendCanonical(s.canonical[:0], r, path, query, &sig, s.payload[:])
 	s.sign(hmac.New(sha256.New, deriveKey(c.SecretAccessKey, sig.date, region, service)), sig.amzDate, sig.scope)
 	r.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%x",
 		sigAlgorithm, c.AccessKeyID, sig.scope, sig.signedHeaders, s.mac))

@@ -24,65 +24,68 @@ const (
 // signature is what a request says of its own signature. Its strings share
 // memory with the request.
 type signature struct {
-	accessKeyID, date, region, service string
-	// scope is the credential without the access key: date/region/service/aws4_request.
-	scope         string
+	algorithm, credential string
+	// The parts of credential; scope is all of it but the access key:
+	// date/region/service/aws4_request.
+	accessKeyID, date, region, service, scope string
+
 	amzDate       string
 	signedHeaders string
 	token         string
+	text          string
 	value         [sha256.Size]byte
-	presigned     bool
-	// expires is the validity of a presigned URL in seconds.
-	expires int
+	// validity is how old the signature may be.
+	validity time.Duration
 }
 
-// signatureText is the parts as they were written.
-type signatureText struct{ algorithm, credential, signedHeaders, value string }
-
-// parseSignature reads the header form, else the query form.
+// parseSignature reads the header form or the query form. Of parameters that
+// are repeated the last one counts in the header and the first one in the
+// query.
 func parseSignature(r *http.Request) (signature, error) {
-	if authorization := headerValue(r.Header, "Authorization"); authorization != "" {
+	authorization := headerValue(r.Header, "Authorization")
+	presigned := isPresigned(r.URL.RawQuery)
+	switch {
+	case authorization != "" && presigned:
+		return signature{}, refusal("InvalidSignatureException", "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
+	case authorization != "":
 		return parseHeaderForm(r.Header, authorization)
-	}
-	if isPresigned(r) {
-		return parseQueryForm(r)
+	case presigned:
+		return parseQueryForm(r.URL.RawQuery)
 	}
 	return signature{}, MissingToken()
 }
 
 func parseHeaderForm(h http.Header, authorization string) (signature, error) {
-	text, err := parseAuthorization(authorization)
+	sig, err := parseAuthorization(authorization)
 	if err != nil {
 		return signature{}, err
 	}
-	amzDate := headerValue(h, "X-Amz-Date")
-	if amzDate == "" {
-		amzDate = isoDate(headerValue(h, "Date"))
+	sig.amzDate = headerValue(h, "X-Amz-Date")
+	if sig.amzDate == "" {
+		sig.amzDate = isoDate(headerValue(h, "Date"))
 	}
-	if missing := text.missing("Authorization header", "'X-Amz-Date' or a 'Date' header", amzDate); missing != "" {
+	if missing := sig.missingInHeader(); missing != "" {
 		return signature{}, incomplete("%s (Hashed with SHA-256 and encoded with Base64) Authorization=%s", missing, digest(authorization))
-	}
-	sig := signature{amzDate: amzDate, token: headerValue(h, "X-Amz-Security-Token")}
-	if err := sig.fill(text); err != nil {
-		return signature{}, err
 	}
 	// An SDK signs every X-Amz header. This one says what the request does.
 	if headerValue(h, "X-Amz-Target") != "" && !sig.signs("x-amz-target") {
 		return signature{}, refusal("InvalidSignatureException", "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.")
 	}
+	sig.token = headerValue(h, "X-Amz-Security-Token")
+	sig.validity = clockSkew
 	return sig, nil
 }
 
 // parseAuthorization splits the header without judging the parts:
 //
 //	AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…
-func parseAuthorization(authorization string) (signatureText, error) {
-	var t signatureText
+func parseAuthorization(authorization string) (signature, error) {
+	var sig signature
 	if len(authorization) > maxAuthorization {
-		return t, incomplete("The Authorization header is longer than %d bytes.", maxAuthorization)
+		return sig, incomplete("The Authorization header is longer than %d bytes.", maxAuthorization)
 	}
 	algorithm, rest, _ := strings.Cut(strings.TrimSpace(authorization), " ")
-	t.algorithm = algorithm
+	sig.algorithm = algorithm
 	for rest != "" {
 		end := strings.IndexAny(rest, ", \t")
 		part := rest
@@ -95,93 +98,88 @@ func parseAuthorization(authorization string) (signatureText, error) {
 		}
 		name, value, ok := strings.Cut(part, "=")
 		if !ok {
-			return t, incomplete("Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '%s'.", digest(authorization))
+			return sig, incomplete("Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '%s'.", digest(authorization))
 		}
-		t.set(name, value)
+		switch name {
+		case "Credential":
+			sig.credential = value
+		case "SignedHeaders":
+			sig.signedHeaders = value
+		case "Signature":
+			sig.text = value
+		}
 	}
-	return t, nil
+	return sig, nil
 }
 
-func (t *signatureText) set(name, value string) {
-	switch name {
-	case "Credential":
-		t.credential = value
-	case "SignedHeaders":
-		t.signedHeaders = value
-	case "Signature":
-		t.value = value
-	}
-}
-
-// missing returns AWS's sentences about the parts that are not there, or "".
-func (t *signatureText) missing(where, dates, amzDate string) string {
-	if t.credential != "" && t.value != "" && t.signedHeaders != "" && amzDate != "" {
-		return ""
-	}
+// missingInHeader returns AWS's sentences about the parts that are not there,
+// or "".
+func (sig *signature) missingInHeader() string {
 	var sentences []string
-	for _, p := range [...]struct{ name, value string }{{"Credential", t.credential}, {"Signature", t.value}, {"SignedHeaders", t.signedHeaders}} {
+	for _, p := range [...]struct{ name, value string }{{"Credential", sig.credential}, {"Signature", sig.text}, {"SignedHeaders", sig.signedHeaders}} {
 		if p.value == "" {
-			sentences = append(sentences, where+" requires '"+p.name+"' parameter.")
+			sentences = append(sentences, "Authorization header requires '"+p.name+"' parameter.")
 		}
 	}
-	if amzDate == "" {
-		sentences = append(sentences, where+" requires existence of either a "+dates+".")
+	if sig.amzDate == "" {
+		sentences = append(sentences, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
 	}
 	return strings.Join(sentences, " ")
 }
 
-func isPresigned(r *http.Request) bool {
-	return strings.Contains(r.URL.RawQuery, "X-Amz-Signature=") || strings.Contains(r.URL.RawQuery, "X-Amz-Algorithm=")
+// isPresigned reports whether a query says that it is signed, well or not.
+func isPresigned(query string) bool {
+	if !strings.Contains(query, "X-Amz-") {
+		return false
+	}
+	for part := range strings.SplitSeq(query, "&") {
+		if name, _, _ := strings.Cut(part, "="); name == "X-Amz-Algorithm" || name == "X-Amz-Signature" {
+			return true
+		}
+	}
+	return false
 }
 
-func parseQueryForm(r *http.Request) (signature, error) {
-	if len(r.URL.RawQuery) > maxSignedQuery {
+func parseQueryForm(query string) (signature, error) {
+	if len(query) > maxSignedQuery {
 		return signature{}, incomplete("The query string is longer than %d bytes.", maxSignedQuery)
 	}
-	q, err := url.ParseQuery(r.URL.RawQuery)
+	q, err := url.ParseQuery(query)
 	if err != nil {
 		return signature{}, incomplete("The query string cannot be read.")
 	}
-	text := signatureText{q.Get("X-Amz-Algorithm"), q.Get("X-Amz-Credential"), q.Get("X-Amz-SignedHeaders"), q.Get("X-Amz-Signature")}
-	sig := signature{amzDate: q.Get("X-Amz-Date"), token: q.Get("X-Amz-Security-Token"), presigned: true, expires: int(clockSkew / time.Second)}
-	if missing := text.missing("AWS query-string parameters", "'X-Amz-Date' parameter", sig.amzDate); missing != "" {
+	if missing := missingInQuery(q); missing != "" {
 		return signature{}, incomplete("%s Re-examine the query-string parameters.", missing)
 	}
-	if e := q.Get("X-Amz-Expires"); e != "" {
-		if sig.expires, err = strconv.Atoi(e); err != nil || sig.expires < 1 || sig.expires > maxPresigned {
-			return signature{}, incomplete("X-Amz-Expires must be a number of seconds from 1 to %d.", maxPresigned)
-		}
-	}
-	return sig, sig.fill(text)
+	validity, err := presignedValidity(q.Get("X-Amz-Expires"))
+	return signature{
+		algorithm: q.Get("X-Amz-Algorithm"), credential: q.Get("X-Amz-Credential"), signedHeaders: q.Get("X-Amz-SignedHeaders"), text: q.Get("X-Amz-Signature"),
+		amzDate: q.Get("X-Amz-Date"), token: q.Get("X-Amz-Security-Token"), validity: validity,
+	}, err
 }
 
-// fill judges the parts and takes them apart.
-func (sig *signature) fill(t signatureText) error {
-	var ok bool
-	if sig.accessKeyID, sig.scope, ok = strings.Cut(t.credential, "/"); !ok || strings.Count(sig.scope, "/") != 3 {
-		return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%s'", clip(t.credential))
-	}
-	var rest string
-	sig.date, rest, _ = strings.Cut(sig.scope, "/")
-	sig.region, rest, _ = strings.Cut(rest, "/")
-	sig.service, _, _ = strings.Cut(rest, "/")
-	if sig.signedHeaders = t.signedHeaders; strings.Count(sig.signedHeaders, ";") >= maxSignedHeaders {
-		return incomplete("SignedHeaders names more than %d headers.", maxSignedHeaders)
-	}
-	if !sig.signs("host") {
-		return refusal("InvalidSignatureException", "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
-	}
-	if t.algorithm != sigAlgorithm {
-		return incomplete("Unsupported AWS 'algorithm': '%s' (only AWS4-HMAC-SHA256 for now). ", clip(t.algorithm))
-	}
-	// A signature of the wrong form is simply wrong: it stays zero, and no
-	// request has that one.
-	if len(t.value) == hex.EncodedLen(len(sig.value)) {
-		if _, err := hex.Decode(sig.value[:], []byte(t.value)); err != nil {
-			clear(sig.value[:])
+func missingInQuery(q url.Values) string {
+	var sentences []string
+	for _, name := range [...]string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"} {
+		if q.Get(name) == "" {
+			sentences = append(sentences, "AWS query-string parameters must include '"+name+"'.")
 		}
 	}
-	return nil
+	return strings.Join(sentences, " ")
+}
+
+// presignedValidity is X-Amz-Expires, but never more than the five minutes that
+// every signature has: S3 alone lets a presigned URL live longer
+// (https://github.com/aws/aws-sdk-go/issues/2167).
+func presignedValidity(expires string) (time.Duration, error) {
+	if expires == "" {
+		return clockSkew, nil
+	}
+	seconds, err := strconv.Atoi(expires)
+	if err != nil || seconds < 1 || seconds > maxPresigned {
+		return 0, incomplete("X-Amz-Expires must be a number of seconds from 1 to %d.", maxPresigned)
+	}
+	return min(time.Duration(seconds)*time.Second, clockSkew), nil
 }
 
 // signs reports whether a header is among the signed ones. name is lower case.
@@ -195,36 +193,81 @@ func (sig *signature) signs(name string) bool {
 	return false
 }
 
-// checkScope compares what the signature is for with what it is used for.
-func (sig *signature) checkScope(service string, now time.Time) error {
-	if !strings.HasSuffix(sig.scope, "/"+sigTerminator) {
-		return refusal("InvalidSignatureException", "Credential should be scoped with a valid terminator: 'aws4_request', not '%s'. ", clip(sig.scope[strings.LastIndexByte(sig.scope, '/')+1:]))
+// check judges the parts in AWS's order: the time, the signed headers, the
+// algorithm, the credential and its scope.
+func (sig *signature) check(want Scope, now time.Time) error {
+	if err := sig.checkTime(now.UTC()); err != nil {
+		return err
 	}
-	if service != "" && sig.service != service {
-		return refusal("InvalidSignatureException", "Credential should be scoped to correct service: '%s'. ", service)
+	if strings.Count(sig.signedHeaders, ";") >= maxSignedHeaders {
+		return incomplete("SignedHeaders names more than %d headers.", maxSignedHeaders)
 	}
-	at, err := time.Parse(sigTimeFormat, sig.amzDate)
-	if err != nil {
-		return incomplete("Date must be in ISO-8601 'basic format'. Got '%s'. See http://en.wikipedia.org/wiki/ISO_8601", clip(sig.amzDate))
+	if !sig.signs("host") {
+		return refusal("InvalidSignatureException", "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
-	if sig.date != sig.amzDate[:8] {
-		return refusal("InvalidSignatureException", "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", clip(sig.date), sig.amzDate[:8], sig.amzDate)
+	if sig.algorithm != sigAlgorithm {
+		return incomplete("Unsupported AWS 'algorithm': '%s' (only AWS4-HMAC-SHA256 for now). ", clip(sig.algorithm))
 	}
-	return sig.checkTime(at, now.UTC())
+	if err := sig.checkScope(want); err != nil {
+		return err
+	}
+	// A signature of the wrong form is simply wrong: it stays zero, and no
+	// request has that one.
+	if len(sig.text) == hex.EncodedLen(len(sig.value)) {
+		if _, err := hex.Decode(sig.value[:], []byte(sig.text)); err != nil {
+			clear(sig.value[:])
+		}
+	}
+	return nil
 }
 
-func (sig *signature) checkTime(at, now time.Time) error {
-	validity := clockSkew
-	if sig.presigned {
-		validity = time.Duration(sig.expires) * time.Second
+func (sig *signature) checkTime(now time.Time) error {
+	at, err := time.Parse(sigTimeFormat, sig.amzDate)
+	if err != nil || len(sig.amzDate) != len(sigTimeFormat) {
+		return incomplete("Date must be in ISO-8601 'basic format'. Got '%s'. See http://en.wikipedia.org/wiki/ISO_8601", clip(sig.amzDate))
 	}
-	if earliest := now.Add(-validity); at.Before(earliest.Truncate(time.Second)) {
+	if earliest := now.Add(-sig.validity); at.Before(earliest.Truncate(time.Second)) {
 		return refusal("InvalidSignatureException", "Signature expired: %s is now earlier than %s (%s - %s.)",
-			sig.amzDate, earliest.Format(sigTimeFormat), now.Format(sigTimeFormat), minutes(validity))
+			sig.amzDate, earliest.Format(sigTimeFormat), now.Format(sigTimeFormat), minutes(sig.validity))
 	}
 	if latest := now.Add(clockSkew); at.After(latest) {
 		return refusal("InvalidSignatureException", "Signature not yet current: %s is still later than %s (%s + %s.)",
 			sig.amzDate, latest.Format(sigTimeFormat), now.Format(sigTimeFormat), minutes(clockSkew))
+	}
+	return nil
+}
+
+// checkScope takes the credential apart and compares what the signature is for
+// with what it is used for. All that is wrong is told at once, as AWS does
+// (https://github.com/Kong/insomnia/issues/713; the sentence about the region
+// as of https://github.com/n8n-io/n8n/issues/21337).
+func (sig *signature) checkScope(want Scope) error {
+	var ok bool
+	if sig.accessKeyID, sig.scope, ok = strings.Cut(sig.credential, "/"); !ok || strings.Count(sig.scope, "/") != 3 {
+		return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%s'", clip(sig.credential))
+	}
+	var rest, terminator string
+	sig.date, rest, _ = strings.Cut(sig.scope, "/")
+	sig.region, rest, _ = strings.Cut(rest, "/")
+	sig.service, terminator, _ = strings.Cut(rest, "/")
+	wrong := ""
+	if want.Service != "" && sig.service != want.Service {
+		wrong = "Credential should be scoped to correct service: '" + want.Service + "'. "
+	}
+	if terminator != sigTerminator {
+		wrong += "Credential should be scoped with a valid terminator: 'aws4_request', not '" + clip(terminator) + "'. "
+	}
+	if day := sig.amzDate[:8]; sig.date != day {
+		wrong += "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" + clip(sig.date) + "' != '" + day + "', from '" + sig.amzDate + "'."
+	}
+	if want.Region != "" && sig.region != want.Region {
+		if wrong != "" {
+			wrong = " " + wrong
+		}
+		wrong = "Credential should be scoped to a valid region." + wrong
+	}
+	if wrong != "" {
+		return &Error{Code: "InvalidSignatureException", Message: wrong, Status: http.StatusForbidden}
 	}
 	return nil
 }

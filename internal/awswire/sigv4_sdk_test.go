@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"pgregory.net/rapid"
+
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 // genRequest draws requests such as clients of AWS send.
@@ -56,6 +58,7 @@ func genCredentials(t *rapid.T) Credentials {
 // TestVerifyAcceptsSDK: what the real signer signs, we accept; a flipped byte
 // in the head's signed parts or the body, we refuse.
 func TestVerifyAcceptsSDK(t *testing.T) {
+	conformance.Covers(t, "management.sigv4-header", "management.sigv4-body-hash")
 	rapid.Check(t, func(rt *rapid.T) {
 		r, body := genRequest(rt)
 		c := genCredentials(rt)
@@ -176,6 +179,7 @@ func TestSignMatchesSDK(t *testing.T) {
 }
 
 func TestVerifyAcceptsPresigned(t *testing.T) {
+	conformance.Covers(t, "management.sigv4-query", "access.iam-expired-403")
 	c := Credentials{"AKIDEXAMPLE", "secret", "a+session/token="}
 	sign := func(target string) *http.Request {
 		r := newRequest(t, "GET", target, nil)
@@ -193,11 +197,17 @@ func TestVerifyAcceptsPresigned(t *testing.T) {
 		want         string
 	}{
 		{"now", day, 0, ""},
-		{"almost a day later", day, 24*time.Hour - time.Second, ""},
-		{"more than a day later", day, 24*time.Hour + time.Second, "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150831T123601Z - 1440 min.)"},
+		{"five minutes later", day, 5 * time.Minute, ""},
+		{"a day was asked for", day, 5*time.Minute + time.Second, "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T124101Z - 5 min.)"},
+		{"a minute, and it is over", "https://localhost:3001/main?X-Amz-Expires=60", 61 * time.Second, "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T123701Z - 1 min.)"},
+		{"a minute, and it is not", "https://localhost:3001/main?X-Amz-Expires=60", time.Minute, ""},
+		{"half a minute", "https://localhost:3001/main?X-Amz-Expires=30", time.Minute, "Signature expired: 20150830T123600Z is now earlier than 20150830T123630Z (20150830T123700Z - 30 sec.)"},
 		{"from the future", day, -6 * time.Minute, "Signature not yet current: 20150830T123600Z is still later than 20150830T123500Z (20150830T123000Z + 5 min.)"},
-		{"five minutes by default", "https://localhost:3001/main", 4 * time.Minute, ""},
-		{"too long", "https://localhost:3001/main?X-Amz-Expires=999999999", 0, "X-Amz-Expires must be a number of seconds from 1 to 604800."},
+		{"five minutes without X-Amz-Expires", "https://localhost:3001/main", 5 * time.Minute, ""},
+		{"and no more", "https://localhost:3001/main", 301 * time.Second, "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T124101Z - 5 min.)"},
+		{"too long", "https://localhost:3001/main?X-Amz-Expires=604801", 0, "X-Amz-Expires must be a number of seconds from 1 to 604800."},
+		{"no time at all", "https://localhost:3001/main?X-Amz-Expires=0", 0, "X-Amz-Expires must be a number of seconds from 1 to 604800."},
+		{"no number", "https://localhost:3001/main?X-Amz-Expires=1h", 0, "X-Amz-Expires must be a number of seconds from 1 to 604800."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := newTestVerifier(suiteTime.Add(test.after), c).Verify(sign(test.target), nil, "execute-api")

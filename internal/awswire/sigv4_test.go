@@ -17,6 +17,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 // The key and time of AWS's published test suite.
@@ -150,6 +152,7 @@ func messageOf(err error) string {
 
 // TestRefusals has one line for each way to be wrong, with AWS's code and text.
 func TestRefusals(t *testing.T) {
+	conformance.Covers(t, "management.sigv4-header", "management.sigv4-skew", "management.sigv4-session-token")
 	signed := func(edit func(r *http.Request)) *http.Request {
 		r := newRequest(t, "POST", "https://localhost:3001/main/@connections/x=", []byte("hi"))
 		sdkSign(t, r, []byte("hi"), suiteKey, "us-east-1", "execute-api", suiteTime)
@@ -191,18 +194,33 @@ func TestRefusals(t *testing.T) {
 		{"early", func(*http.Request) {}, -5*time.Minute - time.Second, "InvalidSignatureException", "Signature not yet current: 20150830T123600Z is still later than 20150830T123559Z (20150830T123059Z + 5 min.)"},
 		{"unknown key", replace("AKIDEXAMPLE", "AKIDNOBODY"), 0, "UnrecognizedClientException", "The security token included in the request is invalid."},
 		{"token for a key without", set("X-Amz-Security-Token", "t"), 0, "UnrecognizedClientException", "The security token included in the request is invalid."},
-		{"region changed", replace("us-east-1", "us-east-2"), 0, "InvalidSignatureException", "The request signature we calculated does not match"},
+		{"another region", replace("us-east-1", "us-east-2"), 0, "InvalidSignatureException", "Credential should be scoped to a valid region."},
 		{"signature cut", func(r *http.Request) {
 			a := r.Header.Get("Authorization")
 			r.Header.Set("Authorization", a[:len(a)-2])
 		}, 0, "InvalidSignatureException", "The request signature we calculated does not match"},
-		{"payload hash", set("X-Amz-Content-Sha256", hexHash(nil)), 0, "InvalidSignatureException", "The provided 'x-amz-content-sha256' header does not match what was computed."},
-		{"unsigned payload", set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"), 0, "InvalidSignatureException", "The provided 'x-amz-content-sha256' header does not match what was computed."},
+		{"everything is wrong with the scope", replace("20150830/us-east-1/execute-api/aws4_request", "20150831/eu-west-1/sqs/aws5_request"), 0, "InvalidSignatureException",
+			"Credential should be scoped to a valid region. Credential should be scoped to correct service: 'execute-api'. Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5_request'. " +
+				"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20150831' != '20150830', from '20150830T123600Z'."},
+		{"a fraction of a second", set("X-Amz-Date", "20150830T123600.5Z"), 0, "IncompleteSignatureException", "Date must be in ISO-8601 'basic format'. Got '20150830T123600.5Z'."},
+		{"a date of another form", set("X-Amz-Date", "2015-08-30T12:36:00Z"), 0, "IncompleteSignatureException", "Date must be in ISO-8601 'basic format'."},
+		{"a parameter without a value", replace(", SignedHeaders=", ", SignedHeaders"), 0, "IncompleteSignatureException", "Invalid key=value pair (missing equal-sign) in Authorization header"},
+		{"a space in the credential", replace("Credential=AKIDEXAMPLE/", "Credential=AKIDEXAMPLE /"), 0, "IncompleteSignatureException", "Invalid key=value pair (missing equal-sign) in Authorization header"},
+		{"no credential", replace("Credential=", "Key="), 0, "IncompleteSignatureException", "Authorization header requires 'Credential' parameter. (Hashed with SHA-256"},
+		{"no signature", replace("Signature=", "Sign="), 0, "IncompleteSignatureException", "Authorization header requires 'Signature' parameter. (Hashed"},
+		{"no signed headers", replace("SignedHeaders=", "Headers="), 0, "IncompleteSignatureException", "Authorization header requires 'SignedHeaders' parameter. (Hashed"},
+		{"the algorithm alone", set("Authorization", "AWS4-HMAC-SHA256"), 0, "IncompleteSignatureException", "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. (Hashed"},
+		{"an empty credential", replace("AKIDEXAMPLE/20150830/us-east-1/execute-api/aws4_request", "////"), 0, "InvalidSignatureException", "Credential should be scoped to a valid region."},
+		{"six elements", replace("/aws4_request", "/aws4_request/x"), 0, "IncompleteSignatureException", "Credential must have exactly 5 slash-delimited elements"},
+		{"header and query", func(r *http.Request) { r.URL.RawQuery = "a=b&X-Amz-Algorithm=AWS4-HMAC-SHA256" }, 0, "InvalidSignatureException",
+			"Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."},
+		{"a late one of a wrong form", replace("host;", ""), 6 * time.Minute, "InvalidSignatureException", "Signature expired: "},
+		{"the region in another case", replace("us-east-1", "US-EAST-1"), 0, "InvalidSignatureException", "Credential should be scoped to a valid region."},
 		{"endless header", set("Authorization", "AWS4-HMAC-SHA256 Credential="+strings.Repeat("a", 8000)), 0, "IncompleteSignatureException", "The Authorization header is longer than 4096 bytes."},
 		{"many names", replace("SignedHeaders=", "SignedHeaders="+strings.Repeat("a;", 100)), 0, "IncompleteSignatureException", "SignedHeaders names more than 64 headers."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := newTestVerifier(suiteTime.Add(test.now), suiteKey).Verify(signed(test.edit), []byte("hi"), "execute-api")
+			_, err := newTestVerifier(suiteTime.Add(test.now), suiteKey).VerifyScope(signed(test.edit), []byte("hi"), Scope{"us-east-1", "execute-api"})
 			e, ok := errors.AsType[*Error](err)
 			if !ok || e.Code != test.code || !strings.HasPrefix(e.Message, test.text) || e.Status != 403 {
 				t.Errorf("error = %#v, want 403 %s: %s", e, test.code, test.text)
@@ -214,6 +232,7 @@ func TestRefusals(t *testing.T) {
 // TestMismatchText is the text of API Gateway, with the canonical URI of
 // https://github.com/okigan/awscurl/issues/61: the wire path encoded once more.
 func TestMismatchText(t *testing.T) {
+	conformance.Covers(t, "management.signature-mismatch-403", "management.canonical-uri")
 	r, _ := parseWire(t, "POST /test/@connections/x= HTTP/1.1\r\nHost: h\r\nX-Amz-Date: 20150830T123600Z\r\n"+
 		"Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/r/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=00\r\n\r\n")
 	_, err := newTestVerifier(suiteTime, suiteKey).Verify(r, nil, "execute-api")
@@ -226,7 +245,44 @@ func TestMismatchText(t *testing.T) {
 	}
 }
 
+// TestClockSkew: five minutes either way are allowed to the second.
+func TestClockSkew(t *testing.T) {
+	conformance.Covers(t, "management.sigv4-skew")
+	for _, off := range []time.Duration{-5 * time.Minute, -time.Second, 0, time.Second, 5 * time.Minute} {
+		r := newRequest(t, "GET", "https://h/", nil)
+		Sign(r, nil, suiteKey, "r", "s", suiteTime)
+		if _, err := newTestVerifier(suiteTime.Add(off), suiteKey).Verify(r, nil, "s"); err != nil {
+			t.Errorf("%v off: %v", off, err)
+		}
+	}
+}
+
+// TestRepeatedParts: of repeated parameters the last counts in the header; of
+// repeated headers the first does.
+func TestRepeatedParts(t *testing.T) {
+	r := newRequest(t, "GET", "https://h/", nil)
+	Sign(r, nil, suiteKey, "r", "s", suiteTime)
+	right := r.Header.Get("Authorization")
+	_, parameters, _ := strings.Cut(right, " ")
+	for _, test := range []struct {
+		name          string
+		authorization []string
+		ok            bool
+	}{
+		{"the right signature last", []string{right + ", Signature=00, " + parameters}, true},
+		{"a wrong signature last", []string{right + ", Signature=00"}, false},
+		{"the right header first", []string{right, "Bearer x"}, true},
+		{"another header first", []string{"Bearer x", right}, false},
+	} {
+		r.Header["Authorization"] = test.authorization
+		if _, err := newTestVerifier(suiteTime, suiteKey).Verify(r, nil, "s"); (err == nil) != test.ok {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
 func TestSignedPathForms(t *testing.T) {
+	conformance.Covers(t, "management.canonical-uri")
 	for wire, want := range map[string]string{
 		"/test/@connections/x=":            "/test/%40connections/x%3D",
 		"/test/@connections/x%3D":          "/test/%40connections/x%253D",
@@ -255,19 +311,35 @@ func TestSDKSignsDoubleSlash(t *testing.T) {
 	}
 }
 
-func TestUnsignedPayloadOption(t *testing.T) {
-	r := newRequest(t, "POST", "https://h/", []byte("hi"))
-	r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
-	if err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: suiteKey.AccessKeyID, SecretAccessKey: suiteKey.SecretAccessKey}, r, "UNSIGNED-PAYLOAD", "s", "r", suiteTime); err != nil {
-		t.Fatal(err)
-	}
-	got, body := receive(t, r)
-	now := func() time.Time { return suiteTime }
-	if _, err := NewVerifier(lookupIn(suiteKey), VerifierOptions{Now: now, AcceptUnsignedPayload: true}).Verify(got, body, ""); err != nil {
-		t.Errorf("with the option: %v", err)
-	}
-	if _, err := NewVerifier(lookupIn(suiteKey), VerifierOptions{Now: now}).Verify(got, body, ""); err == nil {
-		t.Error("accepted without the option")
+// TestPayloadHashIsTheBodys: whatever X-Amz-Content-Sha256 claims, the body's
+// own hash is what a signature must be over.
+func TestPayloadHashIsTheBodys(t *testing.T) {
+	conformance.Covers(t, "management.sigv4-body-hash", "management.sigv4-unsigned-payload")
+	for _, test := range []struct {
+		name, claim, signed string
+		ok                  bool
+	}{
+		{"the body's hash", hexHash([]byte("hi")), hexHash([]byte("hi")), true},
+		{"no claim", "", hexHash([]byte("hi")), true},
+		{"the payload is left out", "UNSIGNED-PAYLOAD", "UNSIGNED-PAYLOAD", false},
+		{"a streamed payload", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", false},
+		{"another body's hash", hexHash([]byte("ho")), hexHash([]byte("ho")), false},
+		{"no claim, another body's hash", "", hexHash([]byte("ho")), false},
+		{"another body's hash in the header alone", hexHash([]byte("ho")), hexHash([]byte("hi")), true},
+	} {
+		r := newRequest(t, "POST", "https://h/", []byte("hi"))
+		if test.claim != "" {
+			r.Header.Set("X-Amz-Content-Sha256", test.claim)
+		}
+		credentials := aws.Credentials{AccessKeyID: suiteKey.AccessKeyID, SecretAccessKey: suiteKey.SecretAccessKey}
+		if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, test.signed, "s", "r", suiteTime); err != nil {
+			t.Fatal(err)
+		}
+		got, body := receive(t, r)
+		_, err := newTestVerifier(suiteTime, suiteKey).Verify(got, body, "s")
+		if (err == nil) != test.ok || !test.ok && !strings.HasPrefix(messageOf(err), "The request signature we calculated does not match") {
+			t.Errorf("%s: %v", test.name, err)
+		}
 	}
 }
 

@@ -37,10 +37,13 @@ func returnRead(b []byte) {
 	}
 }
 
-// growAssembly returns a borrowed buffer with the content of b and room for at
-// least n bytes more, and takes b back.
-func growAssembly(b []byte, n int) []byte {
-	class := bits.Len(uint(max(len(b)+n, readSize) - 1))
+// assemblyClass returns the power of two that is the size of a buffer for a
+// message of n bytes.
+func assemblyClass(n int) int { return bits.Len(uint(max(n, readSize) - 1)) }
+
+// growAssembly returns a borrowed buffer of the class with the content of b, and
+// takes b back.
+func growAssembly(b []byte, class int) []byte {
 	grown, _ := assembly[class].Get().(*[]byte)
 	if grown == nil {
 		fresh := make([]byte, 0, 1<<class)

@@ -39,7 +39,8 @@ type Options struct {
 	// counts from New all the same.
 	ConnectedAt time.Time
 	// Limits bound frames, messages, pending bytes and times. A time of zero is
-	// no limit.
+	// no limit. Nor is a MaxFrame or MaxMessage of zero, but for 64 MiB, past
+	// which nothing goes.
 	Limits  apigw.Limits
 	Handler Handler
 	// Greeting, if any, is what Serve writes before all else, as it is: the
@@ -144,7 +145,7 @@ func (c *Conn) ID() apigw.ConnectionID { return c.id }
 
 // Info returns what GET @connections tells. LastActiveAt is when the last data
 // frame came, or the last message was taken for the client; control frames do
-// not count.
+// not count, but for pings where Limits.PingRenewsIdle is set.
 func (c *Conn) Info() apigw.ConnectionInfo {
 	silent := time.Duration(c.hub.now() - c.lastActive.Load())
 	return apigw.ConnectionInfo{
@@ -177,6 +178,7 @@ func (c *Conn) conclude(err error) {
 	case *clientClose:
 		c.close(err.why)
 	case *breach:
+		c.dropMessage()
 		c.close(err.why)
 		if err.skip != nothingFollows {
 			c.discard(err.skip)
@@ -188,7 +190,7 @@ func (c *Conn) conclude(err error) {
 
 // goodbye is the one path by which connections end, whatever ended them.
 func (c *Conn) goodbye() {
-	c.in.release()
+	c.release()
 	why, broken := c.ending()
 	if broken {
 		c.shut()

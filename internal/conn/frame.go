@@ -113,10 +113,33 @@ func (h header) check(fragmented bool, have int, limits *apigw.Limits) error {
 		return protocolBreach(h.length, "a continuation frame without a message to continue")
 	case h.op != ws.OpContinuation && fragmented:
 		return protocolBreach(h.length, "a new message before the last one has ended")
-	case h.length > int64(limits.MaxFrame), int64(have)+h.length > int64(limits.MaxMessage):
-		return &breach{TooBig, h.length}
 	case h.op == ws.OpBinary:
 		return &breach{Binary, h.length}
+	case h.length > int64(bound(limits.MaxFrame)), int64(have)+h.length > int64(bound(limits.MaxMessage)):
+		return &breach{TooBig, h.length}
+	}
+	return nil
+}
+
+// largest bounds frames and messages where the limits set no bound, or a larger
+// one, in bytes.
+const largest = 64 << 20
+
+// bound returns what holds for a limit of a size.
+func bound(limit int) int {
+	if limit <= 0 || limit > largest {
+		return largest
+	}
+	return limit
+}
+
+// checkLength judges how the length of a masked frame with a header of size
+// bytes is written: "the minimal number of bytes MUST be used" (RFC 6455, section
+// 5.2).
+func (h header) checkLength(size int) error {
+	switch extended := size - 2 - len(h.mask); {
+	case extended == 2 && h.length < 126, extended == 8 && h.length <= math.MaxUint16:
+		return protocolBreach(h.length, "a frame's length is not in its shortest form")
 	}
 	return nil
 }
@@ -211,7 +234,7 @@ const (
 // Prepare frames a message for SendPrepared and Broadcast. It copies the
 // payload. Over limits.MaxMessage it returns apigw.ErrTooLarge.
 func Prepare(payload []byte, limits apigw.Limits) (*Prepared, error) {
-	if len(payload) > limits.MaxMessage {
+	if len(payload) > bound(limits.MaxMessage) {
 		return nil, apigw.ErrTooLarge
 	}
 	wire := make([]byte, 0, framedSize(len(payload), limits.MaxFrame))

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 // fuzzLimits are small, so that the fuzzer reaches them.
@@ -86,7 +88,7 @@ func FuzzReader(f *testing.F) {
 		if bound := uint64(1<<20 + 64*len(data)); spent > bound {
 			t.Errorf("%d bytes were allocated for %d bytes of input", spent, len(data))
 		}
-		if c.in.buf != nil || c.in.message != nil || !nc.closed {
+		if c.in.buf != nil || c.in.message != nil || !nc.closed || c.hub.Stats().Assembling != 0 {
 			t.Error("buffers or the transport are kept after the end")
 		}
 	})
@@ -177,16 +179,20 @@ func reread(data []byte, limits apigw.Limits) (got reading) {
 			got.why = ProtocolError("the top bit of a 64-bit frame length is set")
 			return got
 		}
+		if length < 126 && size > 2 || length < 1<<16 && size > 4 {
+			got.why = ProtocolError("a frame's length is not in its shortest form")
+			return got
+		}
 		if op < 8 {
 			switch {
 			case op == 0 && !fragmented:
 				got.why = ProtocolError("a continuation frame without a message to continue")
 			case op != 0 && fragmented:
 				got.why = ProtocolError("a new message before the last one has ended")
-			case length > uint64(limits.MaxFrame) || uint64(len(message))+length > uint64(limits.MaxMessage):
-				got.why = TooBig
 			case op == 2:
 				got.why = Binary
+			case length > uint64(limits.MaxFrame) || uint64(len(message))+length > uint64(limits.MaxMessage):
+				got.why = TooBig
 			}
 			if got.why != Lost {
 				return got
@@ -208,18 +214,34 @@ func reread(data []byte, limits apigw.Limits) (got reading) {
 			got.pings = append(got.pings, string(payload))
 		case 0, 1:
 			message, fragmented = append(message, payload...), !fin
-			if !fin {
-				continue
-			}
-			if !utf8.Valid(message) {
+			if !mayBeText(message, fin) {
 				got.why = BadText
 				return got
+			}
+			if !fin {
+				continue
 			}
 			got.messages = append(got.messages, string(message))
 			message = nil
 		}
 	}
 	return got
+}
+
+// mayBeText tells whether b is UTF-8 or, when it is not complete, the beginning
+// of something that is.
+func mayBeText(b []byte, complete bool) bool {
+	if complete || utf8.Valid(b) {
+		return utf8.Valid(b)
+	}
+	for _, end := range []string{
+		"\x80", "\xbf", "\x80\x80", "\x90\x80", "\xa0\x80", "\xbf\x80", "\x80\x80\x80", "\x90\x80\x80",
+	} {
+		if utf8.Valid(append(bytes.Clone(b), end...)) {
+			return true
+		}
+	}
+	return false
 }
 
 func badStart(data []byte) string {
@@ -272,6 +294,46 @@ func FuzzClose(f *testing.F) {
 			t.Errorf("the text of %v is cut within a character", got)
 		}
 	})
+}
+
+// FuzzText: a text that comes in pieces is refused with the very piece after
+// which it cannot become UTF-8 any more.
+func FuzzText(f *testing.F) {
+	f.Add([]byte("Hello"), []byte{2})
+	f.Add([]byte("a\u00e9\u20ac\U0001f600z"), []byte{1})
+	f.Add([]byte("\xed\xa0\x80"), []byte{0, 1})
+	f.Add([]byte("\xf4\x90\x80\x80"), []byte{2})
+	f.Add([]byte("\xe0\x80\xaf"), []byte{1, 0})
+	f.Add([]byte("\xe2\x82x\xac"), []byte{2})
+	f.Add([]byte("\xf0\x90\x80"), []byte{0})
+	f.Add([]byte("\x80\xbf\xfe\xff"), []byte{3})
+	f.Fuzz(func(t *testing.T, data, pieces []byte) {
+		var r reader
+		for i := 0; ; i++ {
+			n := len(data)
+			if len(pieces) > 0 {
+				n = min(n, int(pieces[i%len(pieces)]))
+			}
+			r.message, data = append(r.message, data[:n]...), data[n:]
+			complete := len(data) == 0 || i == 1000
+			got := r.isText(complete)
+			want(t, fmt.Sprintf("%q, complete %v", r.message, complete), got, mayBeText(r.message, complete))
+			if complete || !got {
+				return
+			}
+		}
+	})
+}
+
+// TestCloseStatuses: section 7.4 and the IANA registry, every number there is.
+func TestCloseStatuses(t *testing.T) {
+	conformance.Covers(t, "protocol.close-codes-valid protocol.close-codes-invalid protocol.close-codes-registered")
+	for code := range 1 << 16 {
+		wanted := code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999
+		if got := mayBeSent(code); got != wanted {
+			t.Errorf("%d: got %v", code, got)
+		}
+	}
 }
 
 // TestBufferGrowsWithWhatCame: a header that promises a large frame costs

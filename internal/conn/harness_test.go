@@ -167,8 +167,10 @@ func serve(t testing.TB, server net.Conn, opts Options, buffered []byte) *Conn {
 // frame is a frame as the tests' own client writes and reads it.
 type frame struct {
 	fin, rsv, unmasked bool
-	op                 byte
-	payload            string
+	// long: the length is in two bytes more than it needs.
+	long    bool
+	op      byte
+	payload string
 }
 
 func (f frame) String() string {
@@ -189,7 +191,7 @@ func (f frame) wire() []byte {
 		b[0] |= 0x40
 	}
 	switch n := len(f.payload); {
-	case n < 126:
+	case n < 126 && !f.long:
 		b[1] = byte(n)
 	case n < 1<<16:
 		b[1] = 126

@@ -2,7 +2,6 @@ package conn
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -26,6 +25,8 @@ type Hub struct {
 	shards [shardCount]shard
 	lineup lineup
 	ready  readyQueue
+	// assembling is the memory of the messages under way.
+	assembling budget
 	// counters count what fan-out does, which belongs to no shard.
 	counters
 
@@ -61,6 +62,7 @@ func (c *counters) countOut(messages, bytes int) {
 // NewHub returns an empty hub. It starts nothing; Run ends idle connections.
 func NewHub(limits apigw.Limits) *Hub {
 	h := &Hub{limits: limits, epoch: time.Now(), closed: make(map[string]uint64)}
+	h.assembling.limit = assemblyBudget
 	for i := range h.shards {
 		h.shards[i].byID = make(map[apigw.ConnectionID]*Conn)
 	}
@@ -70,6 +72,9 @@ func NewHub(limits apigw.Limits) *Hub {
 // now is the time on the hub's clock, which a step of the wall clock does not
 // move. It is never 0.
 func (h *Hub) now() int64 { return int64(time.Since(h.epoch)) + 1 }
+
+// at returns the time that the hub's clock calls now.
+func (h *Hub) at(now int64) time.Time { return h.epoch.Add(time.Duration(now - 1)) }
 
 // shard uses the id's first byte, which is random.
 func (h *Hub) shard(id apigw.ConnectionID) *shard { return &h.shards[id[0]%shardCount] }
@@ -230,40 +235,4 @@ func (h *Hub) leave() {
 		close(h.empty)
 		h.empty = nil
 	}
-}
-
-// Drain closes all connections, and every one that comes later, with the
-// reason, and waits until all calls of Serve have returned, their handlers'
-// Closed included, or ctx ends; so no handler may call it. A drained hub stays
-// so.
-func (h *Hub) Drain(ctx context.Context, why Reason) error {
-	empty := h.beginDrain(why)
-	for c := range h.All() {
-		c.close(why)
-	}
-	select {
-	case <-empty:
-		h.ready.wait()
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("drain %d connections: %w", h.Len(), ctx.Err())
-	}
-}
-
-func (h *Hub) beginDrain(why Reason) <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.draining == nil {
-		h.draining = &why
-	}
-	if h.serving > 0 && h.empty != nil {
-		return h.empty
-	}
-	empty := make(chan struct{})
-	if h.serving == 0 {
-		close(empty)
-	} else {
-		h.empty = empty
-	}
-	return empty
 }

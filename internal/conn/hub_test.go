@@ -8,10 +8,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 func TestHubManagement(t *testing.T) {
@@ -173,46 +173,10 @@ func TestBroadcastPassesTheFull(t *testing.T) {
 	c.drain(t)
 }
 
-// TestDrainGivesUp: a handler that does not return is named by number.
-func TestDrainGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server, client := net.Pipe()
-		hub, h, block := NewHub(apigw.DefaultLimits()), newRecorder(), make(chan struct{})
-		h.onMessage = func(*Conn, []byte) { <-block }
-		newPeer(t, client)
-		serve(t, server, Options{ID: id(1), Handler: h, Hub: hub}, text("x").wire())
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		err := hub.Drain(ctx, Draining)
-		if !errors.Is(err, context.DeadlineExceeded) || err.Error() != "drain 1 connections: context deadline exceeded" {
-			t.Errorf("got %v", err)
-		}
-		close(block)
-		if err := hub.Drain(t.Context(), Draining); err != nil {
-			t.Errorf("second drain: %v", err)
-		}
-		want(t, "reason", h.wait(t), Draining)
-	})
-}
-
-// TestDrainedHubTurnsNewcomersAway: a connection whose handshake ends during
-// the shutdown is closed, too.
-func TestDrainedHubTurnsNewcomersAway(t *testing.T) {
-	hub := NewHub(apigw.DefaultLimits())
-	if err := hub.Drain(t.Context(), Draining); err != nil {
-		t.Fatal(err)
-	}
-	server, client := tcpPair(t)
-	h, p := newRecorder(), newPeer(t, client)
-	serve(t, server, Options{ID: id(1), Handler: h, Hub: hub}, nil)
-	want(t, "reason", h.wait(t), Draining)
-	want(t, "close frame", p.wait(t)[0], served(closing(1001, "Going away")))
-}
-
 // TestGreeting: it comes before every message, those that are sent before Serve
 // included.
 func TestGreeting(t *testing.T) {
+	conformance.Covers(t, "lifecycle.answer-before-post")
 	onEveryTransport(t, func(t *testing.T, server, client net.Conn) {
 		const greeting = "HTTP/1.1 101 Switching Protocols\r\n\r\n"
 		hub := NewHub(apigw.DefaultLimits())

@@ -1,17 +1,10 @@
 package conn
 
 import (
-	"errors"
-	"os"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
-
-// stallLimit is how long a client may be silent in the middle of a frame. The
-// whole of a frame is bounded by Limits.Idle, which only complete frames renew.
-const stallLimit = 10 * time.Second
 
 // reader is the state of a connection's reading side. Only the goroutine in
 // Serve touches it.
@@ -26,8 +19,10 @@ type reader struct {
 	// or a frame too large for buf is coming in.
 	message    []byte
 	fragmented bool
-	// timed is true while a read deadline for the middle of a frame is set.
-	timed bool
+	// checked is how much of message is known to be UTF-8.
+	checked int
+	// pace is how long what is under way may still take.
+	pace pace
 	// queued is true when the reader has left something to be written.
 	queued bool
 }
@@ -35,10 +30,10 @@ type reader struct {
 func (r *reader) unread() []byte { return r.buf[r.pos:] }
 
 // release gives all borrowed buffers back.
-func (r *reader) release() {
-	returnRead(r.buf)
-	returnAssembly(r.message)
-	r.buf, r.message, r.ahead = nil, nil, nil
+func (c *Conn) release() {
+	c.dropMessage()
+	returnRead(c.in.buf)
+	c.in.buf, c.in.ahead = nil, nil
 }
 
 // readFrames reads until something ends the connection: a *breach, a
@@ -63,6 +58,7 @@ func (c *Conn) readFrames() error {
 // readHeader returns the next frame's header, judged as far as it can be alone.
 func (c *Conn) readHeader() (header, error) {
 	r := &c.in
+	r.pace.frame()
 	if len(r.unread()) == 0 {
 		if err := c.awaitFrame(); err != nil {
 			return header{}, err
@@ -76,9 +72,13 @@ func (c *Conn) readHeader() (header, error) {
 			}
 		}
 		h, size, err := parseHeader(b)
-		if err != nil || size > 0 {
-			r.pos += size
+		if err != nil {
 			return h, err
+		}
+		if size > 0 {
+			r.pos += size
+			r.pace.length = h.length
+			return h, h.checkLength(size)
 		}
 		if err := c.readMore(); err != nil {
 			return header{}, err
@@ -87,7 +87,7 @@ func (c *Conn) readHeader() (header, error) {
 }
 
 // awaitFrame waits between frames for the next one's first bytes, with no
-// buffer and no deadline.
+// read buffer, and with no deadline but in the middle of a message.
 func (c *Conn) awaitFrame() error {
 	r := &c.in
 	returnRead(r.buf)
@@ -98,12 +98,12 @@ func (c *Conn) awaitFrame() error {
 		return nil
 	}
 	c.writeQueued()
-	if r.timed {
-		r.timed = false
-		c.setReadDeadline(time.Time{})
-	}
+	c.paceFragment()
 	b, err := r.src.first()
 	r.buf = b
+	if err != nil && r.fragmented {
+		return overdue(err, 0)
+	}
 	return err
 }
 
@@ -131,19 +131,15 @@ func (c *Conn) readMore() error {
 	return err
 }
 
-// readSome reads at least one byte of a frame, within the stall limit.
+// readSome reads at least one byte of a frame, in the time that it has.
 func (c *Conn) readSome(p []byte) (int, error) {
 	c.writeQueued()
-	c.in.timed = true
-	c.setReadDeadline(time.Now().Add(stallLimit))
+	c.paceFrame()
 	n, err := readAny(c.nc, p)
-	switch {
-	case n > 0:
+	if n > 0 {
 		return n, nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return 0, &breach{Stalled, outOfStep}
 	}
-	return 0, err
+	return 0, overdue(err, outOfStep)
 }
 
 // readWhole returns a payload that fits the read buffer, in place and unmasked.
@@ -167,76 +163,40 @@ func (c *Conn) readData(h header) error {
 	}
 	if h.fin && !r.fragmented && h.length <= readSize {
 		payload, err := c.readWhole(h)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case !utf8.Valid(payload):
+			return &breach{BadText, 0}
 		}
-		return c.deliver(payload)
+		c.deliver(payload)
+		return nil
 	}
 	if err := c.assemble(h); err != nil {
 		return err
 	}
-	if r.fragmented = !h.fin; r.fragmented {
+	if !h.fin {
+		r.fragmented = true
+		r.pace.fragment(c.hub.now())
 		c.touch()
 		return nil
 	}
-	err := c.deliver(r.message)
-	returnAssembly(r.message)
-	r.message = nil
-	return err
-}
-
-// assemble appends a frame's payload to the message under way. The buffer grows
-// with what has come, not with what the header promises.
-func (c *Conn) assemble(h header) error {
-	r := &c.in
-	start, end := len(r.message), len(r.message)+int(h.length)
-	for len(r.message) < end {
-		missing := end - len(r.message)
-		if len(r.message) == cap(r.message) {
-			r.message = growAssembly(r.message, min(missing, max(len(r.message), readSize)))
-		}
-		at := len(r.message)
-		room := r.message[at:min(end, cap(r.message))]
-		n, err := c.readInto(room)
-		if err != nil {
-			return err
-		}
-		r.message = r.message[:at+n]
-	}
-	ws.Cipher(r.message[start:], h.mask, 0)
+	r.fragmented, r.pace.messageBegan = false, 0
+	c.deliver(r.message)
+	c.dropMessage()
 	return nil
-}
-
-// readInto reads payload past the read buffer when that is empty.
-func (c *Conn) readInto(p []byte) (int, error) {
-	r := &c.in
-	if b := r.unread(); len(b) > 0 {
-		n := copy(p, b)
-		r.pos += n
-		return n, nil
-	}
-	if len(r.ahead) > 0 {
-		n := copy(p, r.ahead)
-		r.ahead = r.ahead[n:]
-		return n, nil
-	}
-	return c.readSome(p)
 }
 
 // deliver hands a complete text message to the handler; not when we are closing
 // the connection, for then it has to end.
-func (c *Conn) deliver(data []byte) error {
-	if !utf8.Valid(data) {
-		return &breach{BadText, 0}
-	}
+func (c *Conn) deliver(data []byte) {
 	if c.Closing() && !c.seemsLost() {
-		return nil
+		return
 	}
 	c.touch()
 	c.shard.messagesIn.Add(1)
 	c.shard.bytesIn.Add(uint64(len(data)))
 	c.handler.Message(c, data)
-	return nil
 }
 
 // clientClose is the end of reading by the client's close frame.
@@ -252,6 +212,9 @@ func (c *Conn) readControl(h header) error {
 	switch h.op {
 	case ws.OpPing:
 		c.queuePong(payload)
+		if c.limits.PingRenewsIdle {
+			c.touch()
+		}
 	case ws.OpClose:
 		why, err := parseClose(payload)
 		if err != nil {

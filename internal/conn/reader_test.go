@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 // conversation is what a client sends and what has to come of it. The section
@@ -119,15 +120,19 @@ func breachConversations(full string) []conversation {
 		breachConversation("long close (5.5)", ProtocolError("a control frame is longer than 125 bytes"), closing(1000, full[:124])),
 		breachConversation("continuation of nothing (5.4)", ProtocolError("a continuation frame without a message to continue"),
 			frame{op: 0, fin: true, payload: "x"}),
+		breachConversation("a length in more bytes than it needs (5.2)", ProtocolError("a frame's length is not in its shortest form"),
+			frame{op: 1, fin: true, payload: "x", long: true}),
 		breachConversation("message within a message (5.4)", ProtocolError("a new message before the last one has ended"),
 			frame{op: 1, payload: "x"}, text("y")),
 		breachConversation("binary message", Binary, frame{op: 2, fin: true, payload: "x"}),
 		breachConversation("fragmented binary message", Binary, frame{op: 2, payload: "x"}),
+		breachConversation("binary message over the limit", Binary, frame{op: 2, fin: true, payload: full + "x"}),
 		breachConversation("text that is not UTF-8 (8.1)", BadText, text("a\xffb")),
 		breachConversation("text that ends within a character", BadText, text("\xc3")),
 		breachConversation("a surrogate", BadText, text("\xed\xa0\x80")),
 		breachConversation("fragments that are not UTF-8 together", BadText,
 			frame{op: 1, payload: "\xc3"}, frame{op: 0, fin: true, payload: "x"}),
+		breachConversation("a fragment that is not UTF-8", BadText, frame{op: 1, payload: "a\xff"}),
 		breachConversation("a frame over the limit", TooBig, text(full+"x")),
 		breachConversation("a fragment over the limit", TooBig, frame{op: 1, payload: full + "x"}),
 		breachConversation("a message over the limit", TooBig, frame{op: 1, payload: full}, frame{op: 0, payload: full},
@@ -191,6 +196,7 @@ func (c conversation) hold(t *testing.T, server, client net.Conn, ahead []byte, 
 // TestLengthWithTopBit: section 5.2, "the most significant bit MUST be 0". No
 // frame can be told apart behind it.
 func TestLengthWithTopBit(t *testing.T) {
+	conformance.Covers(t, "protocol.length-sign-bit")
 	server, client := tcpPair(t)
 	h, p := newRecorder(), newPeer(t, client)
 	serve(t, server, Options{Handler: h}, nil)
@@ -204,7 +210,8 @@ func TestLengthWithTopBit(t *testing.T) {
 // TestRefusedBeforeThePayload: the header of a frame over the limit suffices,
 // whatever it promises.
 func TestRefusedBeforeThePayload(t *testing.T) {
-	for name, length := range map[string]uint64{"just over": 32<<10 + 1, "huge": 1 << 62} {
+	conformance.Covers(t, "limit.too-big-early limit.too-big-reason")
+	for name, length := range map[string]uint64{"64 KiB": 64 << 10, "huge": 1 << 62} {
 		t.Run(name, func(t *testing.T) {
 			server, client := tcpPair(t)
 			h, p := newRecorder(), newPeer(t, client)
@@ -214,20 +221,6 @@ func TestRefusedBeforeThePayload(t *testing.T) {
 			want(t, "reason", h.wait(t), TooBig)
 			want(t, "close frame", p.wait(t)[0], served(closing(1009, TooBig.Text)))
 		})
-	}
-}
-
-// TestLongForm: a length that is not in its shortest form is not refused.
-func TestLongForm(t *testing.T) {
-	server, client := tcpPair(t)
-	h := newRecorder()
-	newPeer(t, client)
-	serve(t, server, Options{Handler: h}, nil)
-	client.Write([]byte{0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 'x'})
-	client.Write(closing(1000, "").wire())
-	want(t, "reason", h.wait(t).Name, "client")
-	if got := h.got(); len(got) != 1 || got[0] != "x" {
-		t.Errorf("messages: got %q", got)
 	}
 }
 

@@ -21,7 +21,8 @@ type Reason struct {
 // 7.4.1; the texts of Idle, Age, Kicked and of a close without a status are
 // API Gateway's own.
 var (
-	// Idle: no data frame passed in either direction for Limits.Idle.
+	// Idle: no data frame passed in either direction for Limits.Idle; see
+	// Limits.PingRenewsIdle.
 	Idle = Reason{"idle", 1001, "Going away"}
 	// Age: the connection has lived for Limits.MaxAge.
 	Age = Reason{"age", 1001, "Going away"}
@@ -32,7 +33,8 @@ var (
 	// Slow: the client did not read. Its socket is full, so it is reset, and no
 	// close frame is sent.
 	Slow = Reason{"slow", 1008, "Client reads too slowly"}
-	// Stalled: the client stopped in the middle of a frame.
+	// Stalled: the client stopped in the middle of a frame or a message, or took
+	// too long for it.
 	Stalled = Reason{"stalled", 1001, "Going away"}
 	// Binary: the client sent a binary message, which WebSocket APIs refuse.
 	Binary = Reason{"binary", 1003, "Binary messages are not supported"}
@@ -41,6 +43,9 @@ var (
 	// TooBig: a frame was over Limits.MaxFrame or a message over
 	// Limits.MaxMessage.
 	TooBig = Reason{"too-big", 1009, "Message too big"}
+	// Overloaded: the hub's bound on the memory of messages under way is reached.
+	// The code is in the IANA registry that RFC 6455 has founded.
+	Overloaded = Reason{"overloaded", 1013, "Try again later"}
 	// Lost: the transport ended or failed without a close frame.
 	Lost = Reason{"lost", 1006, ""}
 )

@@ -16,12 +16,15 @@ type Stats struct {
 	// Refused counts the messages that a connection did not take because it was
 	// full or closing.
 	Refused uint64
+	// Assembling is how many bytes the buffers of messages under way have now.
+	Assembling uint64
 }
 
 // Stats returns the counters.
 func (h *Hub) Stats() Stats {
 	var sum Stats
 	sum.add(&h.counters)
+	sum.Assembling = uint64(h.assembling.used.Load())
 	for i := range h.shards {
 		sum.add(&h.shards[i].counters)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 // bubble runs a test over a pipe on a fake clock, with the hub's sweeper.
@@ -74,6 +75,7 @@ func after(t *testing.T, h *recorder, d, late time.Duration, why Reason) {
 const swept = 1100 * time.Millisecond
 
 func TestIdle(t *testing.T) {
+	conformance.Covers(t, "limit.idle-10m-1001")
 	bubble(t, apigw.DefaultLimits(), func(t *testing.T, c *Conn, client net.Conn, h *recorder) {
 		p := newPeer(t, client)
 		after(t, h, 10*time.Minute, swept, Idle)
@@ -81,39 +83,51 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestIdleIsRenewed: by data in either direction, not by control frames.
+// TestIdleIsRenewed: by data in either direction, and by control frames only
+// where Limits.PingRenewsIdle says so.
 func TestIdleIsRenewed(t *testing.T) {
+	conformance.Covers(t, "limit.idle-renewed-by-data limit.idle-ping")
+	const idle, renewedAt = 20 * time.Second, 15 * time.Second
+	sends := func(f frame) func(*Conn, net.Conn) {
+		return func(_ *Conn, client net.Conn) { client.Write(f.wire()) }
+	}
+	aPing, aPong := frame{op: 9, fin: true}, frame{op: 10, fin: true}
 	renewals := map[string]struct {
-		do    func(c *Conn, client net.Conn)
-		until time.Duration // the end, counted from the renewal at 9 min
+		do         func(c *Conn, client net.Conn)
+		pingRenews bool
+		renews     bool
 	}{
-		"by a message": {func(_ *Conn, client net.Conn) { client.Write(text("x").wire()) }, 10 * time.Minute},
-		"by a fragment": {func(_ *Conn, client net.Conn) {
-			client.Write(frame{op: 1, payload: "x"}.wire())
-		}, 10 * time.Minute},
-		"by a send": {func(c *Conn, _ net.Conn) { c.Send([]byte("x")) }, 10 * time.Minute},
-		"not by a ping": {func(_ *Conn, client net.Conn) {
-			client.Write(frame{op: 9, fin: true}.wire())
-		}, time.Minute},
+		"by a message":                         {sends(text("x")), false, true},
+		"by a fragment":                        {sends(frame{op: 1, payload: "x"}), false, true},
+		"by a send":                            {func(c *Conn, _ net.Conn) { c.Send([]byte("x")) }, false, true},
+		"not by a ping":                        {sends(aPing), false, false},
+		"not by a pong":                        {sends(aPong), false, false},
+		"by a ping if allowed":                 {sends(aPing), true, true},
+		"not by a pong though a ping would do": {sends(aPong), true, false},
 	}
 	for name, renewal := range renewals {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, apigw.DefaultLimits(), func(t *testing.T, c *Conn, client net.Conn, h *recorder) {
+			limits := apigw.DefaultLimits()
+			limits.Idle, limits.PingRenewsIdle = idle, renewal.pingRenews
+			bubble(t, limits, func(t *testing.T, c *Conn, client net.Conn, h *recorder) {
 				newPeer(t, client)
 				opened := time.Now()
-				time.Sleep(9 * time.Minute)
+				time.Sleep(renewedAt)
 				renewal.do(c, client)
 				synctest.Wait()
-				if active := c.Info().LastActiveAt.Sub(opened); (active == 9*time.Minute) != (renewal.until > time.Minute) {
-					t.Errorf("last active %v after the opening", active)
+				active, until := time.Duration(0), idle-renewedAt
+				if renewal.renews {
+					active, until = renewedAt, idle
 				}
-				after(t, h, renewal.until, swept, Idle)
+				want(t, "last active, after the opening", c.Info().LastActiveAt.Sub(opened), active)
+				after(t, h, until, swept, Idle)
 			})
 		})
 	}
 }
 
 func TestAge(t *testing.T) {
+	conformance.Covers(t, "limit.age-2h limit.age-close-code")
 	bubble(t, apigw.DefaultLimits(), func(t *testing.T, c *Conn, client net.Conn, h *recorder) {
 		newPeer(t, client)
 		for range 24 {
@@ -127,6 +141,7 @@ func TestAge(t *testing.T) {
 // TestStalledFrame: a client that stops in the middle of a frame has 10 s, from
 // the last byte on.
 func TestStalledFrame(t *testing.T) {
+	conformance.Covers(t, "limit.slow-writer")
 	whole := text("Hello, world").wire()
 	for _, sent := range []int{1, 2, 6, 7, len(whole) - 1} {
 		bubble(t, apigw.DefaultLimits(), func(t *testing.T, c *Conn, client net.Conn, h *recorder) {
@@ -158,6 +173,7 @@ func TestSilenceBetweenFrames(t *testing.T) {
 // TestWriteStall: a client that takes nothing for Limits.WriteStall is reset by
 // name. The pipe has no buffer, so the first byte is stuck already.
 func TestWriteStall(t *testing.T) {
+	conformance.Covers(t, "limit.slow-reader")
 	bubble(t, apigw.DefaultLimits(), func(t *testing.T, c *Conn, client net.Conn, h *recorder) {
 		c.Send([]byte("x"))
 		after(t, h, 10*time.Second, 0, Slow)
@@ -187,6 +203,7 @@ func TestAlwaysFull(t *testing.T) {
 
 // TestCloseIsBounded: a client that neither reads nor answers holds nothing.
 func TestCloseIsBounded(t *testing.T) {
+	conformance.Covers(t, "protocol.close-timeout")
 	t.Run("does not read", func(t *testing.T) {
 		bubble(t, apigw.DefaultLimits(), func(t *testing.T, c *Conn, client net.Conn, h *recorder) {
 			c.Send([]byte("x"))
@@ -268,6 +285,7 @@ func TestBreachIsReadToItsEnd(t *testing.T) {
 }
 
 func TestNoLimitsOfTime(t *testing.T) {
+	conformance.Covers(t, "limit.zero-means-none")
 	limits := apigw.DefaultLimits()
 	limits.Idle, limits.MaxAge, limits.WriteStall = 0, 0, 0
 	bubble(t, limits, func(t *testing.T, c *Conn, client net.Conn, h *recorder) {

@@ -29,7 +29,7 @@ const (
 // Limits.MaxPending bytes are waiting (64 are added for each message),
 // apigw.ErrTooLarge over MaxMessage.
 func (c *Conn) Send(payload []byte) error {
-	if len(payload) > c.limits.MaxMessage {
+	if len(payload) > bound(c.limits.MaxMessage) {
 		return apigw.ErrTooLarge
 	}
 	if c.closing.Load() {

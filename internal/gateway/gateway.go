@@ -1,54 +1,86 @@
 // Package gateway owns one WebSocket API's data plane: the handshake that
-// $connect decides, the choice of a route for each message, the integration
-// and its answer, and the one $disconnect at the end.
+// authorization, API keys and $connect decide, the choice of a route for each
+// message, its throttles and models, the integration and its answer, and the
+// one $disconnect at the end.
 package gateway
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/conn"
+	"github.com/gatepost-dev/gatepost/internal/integration"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
+	"github.com/gatepost-dev/gatepost/internal/throttle"
 )
 
 // Invoker runs a Lambda function with an event and returns what it answered.
-// An error wraps apigw.ErrFunction, apigw.ErrThrottled or the context's error.
+// An error wraps apigw.ErrFunction, apigw.ErrThrottled or the context's error;
+// one with a method ErrorPayload() []byte tells the JSON that the function
+// reported.
 type Invoker interface {
 	Invoke(ctx context.Context, function string, event []byte) ([]byte, error)
 }
 
-// Config is what a Gateway needs. Only Feed and Log may be nil.
+// Limiter bounds how often something happens: a *throttle.Bucket is one.
+type Limiter interface {
+	// Allow takes one of what there is, or reports that there is none.
+	Allow() bool
+}
+
+// Config is what a Gateway needs. What may be nil says so.
 type Config struct {
 	// API is the API to serve; it is read and never changed.
 	API *apigw.API
 	// Domain is the events' domainName, "localhost:3001": functions build the
-	// management endpoint from it.
+	// management endpoint from it. Clients of a custom domain get that one.
 	Domain string
+	// Region and Account are those of the ARNs that authorizers see and of
+	// signatures.
+	Region, Account string
 	// Limits bound clients; see apigw.DefaultLimits.
 	Limits apigw.Limits
 	// IDs gives out connection, message and request ids.
 	IDs *apigw.IDs
 	// Hub holds the open connections.
 	Hub *conn.Hub
-	// Invoker runs the functions.
+	// Backends reach what the routes lead to. Nil will do for an API without
+	// integrations.
+	Backends *integration.Backends
+	// Invoker runs authorizers. Nil will do for an API without one.
 	Invoker Invoker
+	// Verifier knows the credentials whose signatures open a $connect route with
+	// AWS_IAM; it must not accept unknown ones. Nil will do for an API without
+	// such a route.
+	Verifier *awswire.Verifier
+	// AccountLimit bounds handshakes and messages, ConnectLimit new connections.
+	// On AWS both are the account's: give them to all gateways, the first to
+	// @connections too. Nil means a bucket of its own, from Limits.Rate and
+	// Limits.Burst, or from Limits.ConnectRate.
+	AccountLimit, ConnectLimit Limiter
 	// HandOver takes over connections whose first request is not a WebSocket
 	// handshake, with the bytes read so far, which are valid until it returns.
 	HandOver func(c net.Conn, read []byte) error
-	Feed     *telemetry.Feed
-	Log      *slog.Logger
+	// Feed is told of what happens; it may be nil.
+	Feed *telemetry.Feed
+	// Log gets what no client is told; it may be nil.
+	Log *slog.Logger
 }
 
 // Gateway serves one API. Its methods may be called together.
 type Gateway struct {
 	Config
-	route *apigw.Expression
+	// deployed is the API that is served, compiled.
+	deployed atomic.Pointer[deployment]
+	// halfOpen counts the sockets whose request head has not come yet.
+	halfOpen atomic.Int64
 
 	// stopping ends integrations that still run when Shutdown gives up.
 	stopping context.Context
@@ -60,18 +92,44 @@ type Gateway struct {
 	work sync.WaitGroup
 }
 
-// New checks the configuration and returns a gateway that serves nothing yet.
+// New checks and compiles the configuration and returns a gateway that serves
+// nothing yet. The error names the API, and the route where there is one.
 func New(cfg Config) (*Gateway, error) {
-	expression, err := apigw.ParseExpression(cfg.API.RouteSelectionExpression)
-	if err != nil {
-		return nil, fmt.Errorf("API %s: %w", cfg.API.Name, err)
-	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{Config: cfg, route: expression}
+	if cfg.AccountLimit == nil {
+		cfg.AccountLimit = bucketOf(cfg.Limits.Rate, cfg.Limits.Burst)
+	}
+	if cfg.ConnectLimit == nil {
+		cfg.ConnectLimit = bucketOf(cfg.Limits.ConnectRate, cfg.Limits.ConnectRate)
+	}
+	g := &Gateway{Config: cfg}
+	if err := g.Deploy(cfg.API); err != nil {
+		return nil, err
+	}
 	g.stopping, g.stop = context.WithCancel(context.Background())
 	return g, nil
+}
+
+// bucketOf makes a bucket of a limit for which zero means none.
+func bucketOf(rate, burst int) *throttle.Bucket {
+	if rate <= 0 {
+		return nil
+	}
+	return throttle.NewBucket(float64(rate), burst)
+}
+
+// Deploy replaces the API that is served: open connections follow the new
+// routes from their next message. Throttles and quotas begin anew. After an
+// error, which is New's, everything is as it was.
+func (g *Gateway) Deploy(api *apigw.API) error {
+	d, err := g.compile(api)
+	if err != nil {
+		return err
+	}
+	g.deployed.Store(d)
+	return nil
 }
 
 // begin counts a piece of work in, unless the gateway is shutting down.
@@ -109,49 +167,31 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 }
 
-// invoke runs the integration of a route within its time limit.
-func (g *Gateway) invoke(route *apigw.Route, event *apigw.Event) ([]byte, error) {
-	body, err := event.JSON()
-	if err != nil {
-		return nil, fmt.Errorf("encode event: %w", err)
-	}
-	return g.invokeRaw(route, body)
-}
-
-func (g *Gateway) invokeRaw(route *apigw.Route, event []byte) ([]byte, error) {
-	limit := route.Integration.Timeout
-	if limit == 0 {
-		limit = g.Limits.IntegrationTimeout
-	}
-	ctx, cancel := context.WithTimeout(g.stopping, limit)
-	defer cancel()
-	return g.Invoker.Invoke(ctx, route.Integration.Function, event)
-}
-
 // context fills in what every event of a connection shares.
-func (g *Gateway) context(s *session, kind apigw.EventType, routeKey string) apigw.RequestContext {
+func (g *Gateway) context(d *deployment, s *session, kind apigw.EventType, routeKey string) apigw.RequestContext {
 	now := time.Now()
 	request := g.IDs.Request()
 	return apigw.RequestContext{
 		RouteKey:          routeKey,
+		Authorizer:        s.authorizer,
 		EventType:         kind,
 		ExtendedRequestID: request,
 		RequestTime:       apigw.RequestTime(now),
 		MessageDirection:  "IN",
-		Stage:             g.API.Stage.Name,
+		Stage:             d.api.Stage.Name,
 		ConnectedAt:       s.connectedAt.UnixMilli(),
 		RequestTimeEpoch:  now.UnixMilli(),
 		Identity:          s.identity,
 		RequestID:         request,
-		DomainName:        g.Domain,
+		DomainName:        s.domain,
 		ConnectionID:      s.id,
-		APIID:             g.API.ID,
+		APIID:             d.api.ID,
 	}
 }
 
 // record tells the feed of something that happened on a connection.
 func (g *Gateway) record(s *session, e telemetry.Event) {
-	e.API = g.API.Name
+	e.API = g.deployed.Load().api.Name
 	e.ConnectionID = s.id.String()
 	g.Feed.Record(e)
 }

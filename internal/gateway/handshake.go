@@ -1,17 +1,12 @@
 package gateway
 
 import (
-	"context"
-	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
-	"encoding/binary"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
+	"net/url"
 	"strings"
 	"time"
 
@@ -21,83 +16,49 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 )
 
-// ServeConn takes a socket that was just accepted, with the bytes that were
-// read from it already (valid until ServeConn returns). A WebSocket handshake
-// is held until $connect has answered; then the connection lives on in a
-// goroutine of its own. Any other request is handed to Config.HandOver.
-func (g *Gateway) ServeConn(nc net.Conn, first []byte) {
-	if !g.begin() {
-		nc.Close()
-		return
-	}
-	defer g.work.Done()
-	buf := headBuffers.Get().(*[]byte)
-	defer headBuffers.Put(buf)
-	nc.SetReadDeadline(time.Now().Add(g.Limits.Handshake))
-	read, length, err := readHead(nc, first, *buf, g.Limits.MaxHead)
-	*buf = read[:0]
-	if err != nil {
-		g.refuseHead(nc, err)
-		return
-	}
-	h, err := parseHead(read[:length])
-	if err != nil {
-		g.refuseHead(nc, err)
-		return
-	}
-	if !h.isUpgrade() {
-		nc.SetReadDeadline(time.Time{})
-		if err := g.HandOver(nc, read); err != nil {
-			nc.Close()
-		}
-		return
-	}
-	g.handshake(nc, &h, read[length:])
+// opening is a handshake that is being decided.
+type opening struct {
+	g *Gateway
+	d *deployment
+	h *head
+	s *session
+	// secure: the client speaks TLS with us.
+	secure bool
+	// context is what request made.
+	context *apigw.RequestContext
+	// query is the URL's, the last value of each name and all of them.
+	query      map[string]string
+	multiQuery map[string][]string
+	// headers are what integrations see of the client's.
+	headers []apigw.Header
+	// usageKey is the API key that an authorizer found.
+	usageKey string
+	// latency is how long the authorizer took; nil without one.
+	latency *time.Duration
+	// subprotocol is what the $connect integration chose.
+	subprotocol string
 }
-
-// refuseHead answers a request that could not be read.
-func (g *Gateway) refuseHead(nc net.Conn, err error) {
-	switch {
-	case errors.Is(err, errHeadTooLarge):
-		text := fmt.Sprintf("Request header is larger than %d bytes", g.Limits.MaxHead)
-		refuse(nc, refusal{status: http.StatusRequestHeaderFieldsTooLarge, body: messageBody(text)}, g.IDs.Request())
-	case errors.Is(err, errHeadMalformed):
-		refuse(nc, refusal{status: http.StatusBadRequest, body: messageBody("Bad Request")}, g.IDs.Request())
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		refuse(nc, refusal{status: http.StatusRequestTimeout, body: messageBody("Request Timeout")}, g.IDs.Request())
-	default:
-		nc.Close()
-	}
-}
-
-// refusal is a handshake's HTTP answer other than 101.
-type refusal struct {
-	status int
-	body   []byte
-	header string // a further header line, with its CRLF
-	why    string // for the feed
-}
-
-func messageBody(text string) []byte { return fmt.Appendf(nil, `{"message":%q}`, text) }
 
 // handshake answers a request for a WebSocket: 101 and a connection, or the
 // status that refuses it.
 func (g *Gateway) handshake(nc net.Conn, h *head, rest []byte) {
 	started := time.Now()
-	s := g.newSession(nc, h)
-	no := g.check(h)
-	var subprotocol string
-	if no == nil {
-		subprotocol, no = g.authorize(s, h)
-	}
-	if no != nil {
-		refuse(nc, *no, g.IDs.Request())
-		g.record(s, telemetry.Event{Kind: telemetry.Refused, RouteKey: apigw.RouteConnect, Duration: time.Since(started), Failed: true, Text: fmt.Sprintf("%d %s", no.status, no.why)})
+	o := g.newOpening(nc, h)
+	if no := o.decide(); no != nil {
+		// First the feed: who waits for the answer finds it there.
+		request := o.request().RequestID
+		g.record(o.s, telemetry.Event{Kind: telemetry.Refused, RouteKey: apigw.RouteConnect, RequestID: request, Duration: time.Since(started), Failed: true, Text: fmt.Sprintf("%d %s", no.status, no.why)})
+		no.write(nc, request)
 		return
 	}
-	nc.SetDeadline(time.Time{})
-	c := conn.New(nc, conn.Options{ID: s.id, Identity: s.identity, ConnectedAt: s.connectedAt, Limits: g.Limits, Handler: s, Hub: g.Hub, Greeting: switching(h, subprotocol)})
-	g.record(s, telemetry.Event{Kind: telemetry.Connected, RouteKey: apigw.RouteConnect, Duration: time.Since(started), Text: s.identity.SourceIP})
+	s := o.s
+	public := apigw.Identity{SourceIP: s.identity.SourceIP, UserAgent: s.identity.UserAgent}
+	c := conn.New(nc, conn.Options{ID: s.id, Identity: public, ConnectedAt: s.connectedAt, Limits: g.Limits, Handler: s, Hub: g.Hub, Greeting: switching(h, o.subprotocol)})
+	e := telemetry.Event{Kind: telemetry.Connected, RouteKey: apigw.RouteConnect, Duration: time.Since(started), Text: s.identity.SourceIP}
+	if o.context != nil {
+		e.RequestID = o.context.RequestID
+	}
+	g.record(s, e)
 	g.work.Add(1)
 	// A goroutine of its own: this one's stack has grown, and an idle
 	// connection should not pay for that.
@@ -108,120 +69,124 @@ func (g *Gateway) handshake(nc net.Conn, h *head, rest []byte) {
 	}()
 }
 
-func (g *Gateway) newSession(nc net.Conn, h *head) *session {
-	ip, _, err := net.SplitHostPort(nc.RemoteAddr().String())
+func (g *Gateway) newOpening(nc net.Conn, h *head) *opening {
+	address := nc.RemoteAddr().String()
+	ip, _, err := net.SplitHostPort(address)
 	if err != nil {
-		ip = nc.RemoteAddr().String()
+		ip = address
 	}
-	return &session{
+	d := g.deployed.Load()
+	s := &session{
 		g:           g,
 		id:          g.IDs.Connection(),
 		connectedAt: time.Now(),
 		host:        strings.Clone(h.get("Host")),
 		identity:    apigw.Identity{SourceIP: ip, UserAgent: strings.Clone(h.get("User-Agent"))},
 	}
+	s.domain = domainName(d.api, s.host, g.Domain)
+	_, secure := nc.(interface{ NetConn() net.Conn })
+	return &opening{g: g, d: d, h: h, s: s, secure: secure}
 }
 
-// check applies what must hold before $connect is asked: the URL, which is the
-// stage and nothing below it, and the handshake fields of RFC 6455 section
-// 4.2.1.
-func (g *Gateway) check(h *head) *refusal {
-	path, _ := h.splitTarget()
-	stage := "/" + g.API.Stage.Name
-	if path != stage && path != stage+"/" {
-		return &refusal{status: http.StatusForbidden, body: messageBody("Forbidden"), why: "no stage at " + path}
+// request is the request context of the handshake's events, of the authorizer's
+// and $connect's alike. Its request id is what a refused client gets.
+func (o *opening) request() *apigw.RequestContext {
+	if o.context == nil {
+		c := o.g.context(o.d, o.s, apigw.EventConnect, apigw.RouteConnect)
+		o.context = &c
 	}
-	if v := h.get("Sec-WebSocket-Version"); v != "13" {
-		return &refusal{status: http.StatusUpgradeRequired, body: messageBody("Upgrade Required"), header: "Sec-WebSocket-Version: 13\r\n", why: "WebSocket version " + v}
+	return o.context
+}
+
+// domainName is what events call the host: the custom domain, with the port
+// that the client used, so that functions which build the management endpoint
+// from it come back the same way; else the gateway's own.
+func domainName(api *apigw.API, host, own string) string {
+	for _, d := range api.Domains {
+		if len(host) >= len(d.Name) && strings.EqualFold(host[:len(d.Name)], d.Name) && (len(host) == len(d.Name) || host[len(d.Name)] == ':') {
+			return d.Name + host[len(d.Name):]
+		}
 	}
-	key, err := base64.StdEncoding.DecodeString(h.get("Sec-WebSocket-Key"))
-	if err != nil || len(key) != 16 || h.proto != "HTTP/1.1" || h.get("Host") == "" {
-		return &refusal{status: http.StatusBadRequest, body: messageBody("Bad Request"), why: "malformed handshake"}
+	return own
+}
+
+// steps are all that may refuse a handshake, the cheap ones first.
+var steps = [...]func(*opening) *refusal{
+	(*opening).checkURL, (*opening).checkFields, (*opening).throttle, (*opening).authorize,
+	(*opening).checkAPIKey, (*opening).checkParameters, (*opening).connect,
+}
+
+// decide returns why a client is refused, or nil. A refusal leaves no trace of
+// the connection.
+func (o *opening) decide() *refusal {
+	for _, step := range steps {
+		if no := step(o); no != nil {
+			return no
+		}
 	}
 	return nil
 }
 
-// authorize runs $connect, if the API has one, and turns its outcome into a
-// subprotocol to return or a refusal. A status other than 2xx reaches the
-// client as it is; a function that fails is 502, one that is late 504.
-func (g *Gateway) authorize(s *session, h *head) (subprotocol string, no *refusal) {
-	route := g.API.Route(apigw.RouteConnect)
-	if route == nil || route.Integration == nil {
-		return "", nil
+// checkURL holds the URL to its length, and to be a stage's and nothing below
+// it.
+func (o *opening) checkURL() *refusal {
+	if most := o.g.Limits.MaxURL; most > 0 && len(o.h.target) > most {
+		return refuse(http.StatusRequestURITooLong, badRequest, "Request-URI Too Long").because("the URL has %d bytes, %d are allowed", len(o.h.target), most)
 	}
-	out, err := g.invoke(route, g.connectEvent(s, h))
-	if err != nil {
-		return "", g.connectFailure(err)
+	path, query := o.h.splitTarget()
+	o.query, o.multiQuery = parameters(query)
+	if !isStage(o.d.api, o.s.host, path) {
+		return refuse(http.StatusForbidden, forbidden, "Forbidden").because("no stage at %s%s", o.s.host, path)
 	}
-	answer, err := parseProxyOutput(out)
-	if err != nil {
-		g.Log.Error("the $connect function's answer is malformed", "function", route.Integration.Function, "connectionId", s.id.String(), "error", err)
-		return "", &refusal{status: http.StatusBadGateway, body: messageBody("Internal server error"), why: "malformed answer: " + err.Error()}
-	}
-	if answer.status < 200 || answer.status > 299 {
-		return "", &refusal{status: answer.status, body: []byte(answer.body), why: "refused by " + route.Integration.Function}
-	}
-	return answer.header("Sec-WebSocket-Protocol"), nil
+	return nil
 }
 
-func (g *Gateway) connectFailure(err error) *refusal {
-	no := &refusal{status: http.StatusBadGateway, body: messageBody("Internal server error"), why: err.Error()}
+// isStage reports whether a path, as it was sent, is the one under which the
+// API answers at a host, with or without a slash behind it.
+func isStage(api *apigw.API, host, path string) bool {
+	plain, err := url.PathUnescape(path)
+	if err != nil || !strings.HasPrefix(plain, "/") || strings.Contains(plain, "//") {
+		return false
+	}
+	rest, ok := management.Rest(api, host, plain)
+	return ok && rest == ""
+}
+
+// checkFields applies RFC 6455 section 4.2.1, and RFC 9112 on the message's
+// framing: a handshake has no body.
+func (o *opening) checkFields() *refusal {
+	h := o.h
+	if v := h.get("Sec-WebSocket-Version"); v != "13" {
+		no := refuse(http.StatusUpgradeRequired, badRequest, "Upgrade Required").because("WebSocket version %q", v)
+		no.header = "Sec-WebSocket-Version: 13\r\n"
+		return no
+	}
+	key, err := base64.StdEncoding.DecodeString(h.get("Sec-WebSocket-Key"))
+	length := h.get("Content-Length")
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		no.status, no.body = http.StatusGatewayTimeout, messageBody("Endpoint request timed out")
-	case errors.Is(err, apigw.ErrThrottled), !errors.Is(err, apigw.ErrFunction):
-		no.status = http.StatusInternalServerError
+	case err != nil || len(key) != 16 || h.count("Sec-WebSocket-Key") != 1:
+	case h.proto != "HTTP/1.1" || o.s.host == "" || h.count("Host") != 1:
+	case length != "" && length != "0" || h.count("Content-Length") > 1 || h.count("Transfer-Encoding") > 0:
+	default:
+		return nil
 	}
-	return no
+	return refuse(http.StatusBadRequest, badRequest, "Bad Request").because("malformed handshake")
 }
 
-// connectEvent is the CONNECT event: the client's headers without the
-// hop-by-hop ones, with those that the gateway adds ("$connect" sample event of
-// the developer guide).
-func (g *Gateway) connectEvent(s *session, h *head) *apigw.Event {
-	lines := make([]apigw.Header, 0, len(h.headers)+4)
-	for _, l := range h.headers {
-		switch strings.ToLower(l.Name) {
-		case "connection", "upgrade", "content-length":
-		case "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id":
-			// Set below; a client must not be able to set them for the function.
-		default:
-			lines = append(lines, l)
-		}
+// throttle holds the handshake to the rate of new connections, to the stage's
+// and to the account's.
+func (o *opening) throttle() *refusal {
+	if o.g.ConnectLimit.Allow() && o.d.connect.limit.Allow() && o.g.AccountLimit.Allow() {
+		return nil
 	}
-	forwarded := s.identity.SourceIP
-	if chain := h.get("X-Forwarded-For"); chain != "" {
-		forwarded = chain + ", " + forwarded
-	}
-	lines = append(lines,
-		apigw.Header{Name: "X-Amzn-Trace-Id", Value: newTraceID()},
-		apigw.Header{Name: "X-Forwarded-For", Value: forwarded},
-		apigw.Header{Name: "X-Forwarded-Port", Value: "443"},
-		apigw.Header{Name: "X-Forwarded-Proto", Value: "https"})
-	_, query := h.splitTarget()
-	e := &apigw.Event{
-		Headers:           apigw.NewHeaders(lines),
-		MultiValueHeaders: apigw.NewMultiHeaders(lines),
-		StageVariables:    g.API.Stage.Variables,
-		RequestContext:    g.context(s, apigw.EventConnect, apigw.RouteConnect),
-	}
-	e.QueryStringParameters, e.MultiValueQueryStringParameters = parameters(query)
-	return e
-}
-
-// newTraceID returns "Root=1-<8 hex of the time>-<24 hex>".
-func newTraceID() string {
-	var b [16]byte
-	binary.BigEndian.PutUint32(b[:4], uint32(time.Now().Unix()))
-	rand.Read(b[4:])
-	return "Root=1-" + hex.EncodeToString(b[:4]) + "-" + hex.EncodeToString(b[4:])
+	return refuse(http.StatusTooManyRequests, tooManyRequests, textTooMany)
 }
 
 // acceptGUID is fixed by RFC 6455 section 1.3.
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-// switching is the 101 answer. Of the function's headers only the subprotocol
-// passes, and none is chosen on the function's behalf.
+// switching is the 101 answer. Of the integration's headers only the
+// subprotocol passes, and none is chosen on the function's behalf.
 func switching(h *head, subprotocol string) []byte {
 	sum := sha1.Sum([]byte(h.get("Sec-WebSocket-Key") + acceptGUID))
 	out := make([]byte, 0, 160+len(subprotocol))
@@ -232,22 +197,4 @@ func switching(h *head, subprotocol string) []byte {
 		out = append(out, subprotocol...)
 	}
 	return append(out, "\r\n\r\n"...)
-}
-
-// refuseWrite bounds how long a refused client may take to read its answer.
-const refuseWrite = 5 * time.Second
-
-// refuse answers a handshake with an HTTP status and closes the socket.
-func refuse(nc net.Conn, no refusal, requestID string) {
-	text := http.StatusText(no.status)
-	if text == "" {
-		text = "Status"
-	}
-	var out []byte
-	out = fmt.Appendf(out, "HTTP/1.1 %d %s\r\n%sContent-Type: application/json\r\nx-amzn-RequestId: %s\r\nDate: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n",
-		no.status, text, no.header, requestID, time.Now().UTC().Format(http.TimeFormat), len(no.body))
-	out = append(out, no.body...)
-	nc.SetDeadline(time.Now().Add(refuseWrite))
-	nc.Write(out)
-	management.CloseGently(nc)
 }

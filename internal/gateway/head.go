@@ -2,11 +2,9 @@ package gateway
 
 import (
 	"bytes"
-	"errors"
-	"net"
+	"iter"
 	"net/url"
 	"strings"
-	"sync"
 
 	"github.com/gatepost-dev/gatepost/apigw"
 )
@@ -17,44 +15,6 @@ import (
 type head struct {
 	method, target, proto string
 	headers               []apigw.Header
-}
-
-// The ways in which a request head can be wrong.
-var (
-	errHeadTooLarge  = errors.New("the request head is larger than the limit")
-	errHeadMalformed = errors.New("the request head is not HTTP/1.1")
-)
-
-// headBuffers are borrowed while a head is read. Most heads fit in one read.
-var headBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
-
-// readHead reads until the blank line that ends a request head. It returns
-// everything read, into buf or a larger copy, and the head's length. The
-// caller sets the deadline.
-func readHead(nc net.Conn, first, buf []byte, limit int) (read []byte, length int, err error) {
-	read = append(buf[:0], first...)
-	searched := 0
-	for {
-		if i := bytes.Index(read[searched:], []byte("\r\n\r\n")); i >= 0 {
-			length = searched + i + 4
-			if length > limit {
-				return read, 0, errHeadTooLarge
-			}
-			return read, length, nil
-		}
-		searched = max(0, len(read)-3)
-		if len(read) >= limit {
-			return read, 0, errHeadTooLarge
-		}
-		if len(read) == cap(read) {
-			read = append(read, make([]byte, len(read)+512)...)[:len(read)]
-		}
-		n, err := nc.Read(read[len(read):cap(read)])
-		read = read[:len(read)+n]
-		if err != nil && n == 0 {
-			return read, 0, err
-		}
-	}
 }
 
 // parseHead splits a request head into its parts. The strings are one copy of
@@ -116,6 +76,27 @@ func (h *head) get(name string) string {
 	return ""
 }
 
+// count returns how many lines a header has, its name compared without case.
+func (h *head) count(name string) (n int) {
+	for i := range h.headers {
+		if strings.EqualFold(h.headers[i].Name, name) {
+			n++
+		}
+	}
+	return n
+}
+
+// lines yields the header lines in order.
+func (h *head) lines() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, l := range h.headers {
+			if !yield(l.Name, l.Value) {
+				return
+			}
+		}
+	}
+}
+
 // hasToken reports whether a comma-separated header holds a token, compared
 // without case.
 func (h *head) hasToken(name, token string) bool {
@@ -138,9 +119,14 @@ func (h *head) isUpgrade() bool {
 	return h.method == "GET" && h.hasToken("Upgrade", "websocket") && h.hasToken("Connection", "upgrade")
 }
 
-// splitTarget returns the path and the query of the request target.
+// splitTarget returns the path and the query of the request target, which may
+// be a whole URL (RFC 6455 section 4.1).
 func (h *head) splitTarget() (path, query string) {
 	path, query, _ = strings.Cut(h.target, "?")
+	if _, rest, absolute := strings.Cut(path, "://"); absolute && !strings.HasPrefix(path, "/") {
+		_, path, _ = strings.Cut(rest, "/")
+		path = "/" + path
+	}
 	return path, query
 }
 

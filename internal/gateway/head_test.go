@@ -64,7 +64,7 @@ func TestReadHead(t *testing.T) {
 				io.WriteString(client, tt.later)
 				client.Close()
 			}()
-			read, length, err := readHead(server, []byte(tt.first), make([]byte, 0, 64), tt.limit)
+			read, length, err := readHead(server, []byte(tt.first), tt.limit)
 			server.Close()
 			if length != tt.length || !errors.Is(err, tt.err) {
 				t.Errorf("length %d, %v; want %d, %v", length, err, tt.length, tt.err)
@@ -112,45 +112,4 @@ func FuzzHead(f *testing.F) {
 			t.Fatalf("%q became %+v, %v", raw, again, err)
 		}
 	})
-}
-
-func TestParseProxyOutput(t *testing.T) {
-	for _, tt := range []struct {
-		out    string
-		status int
-		body   string
-		wrong  string
-	}{
-		{`{"statusCode":200}`, 200, "", ""},
-		{`{"statusCode":"201","body":"hi"}`, 201, "hi", ""},
-		{`{"statusCode":200,"headers":null,"multiValueHeaders":null,"body":null,"isBase64Encoded":false}`, 200, "", ""},
-		{`{"statusCode":200,"body":"aGk=","isBase64Encoded":true}`, 200, "aGk=", ""},
-		{`{"statusCode":200,"body":{"a":1}}`, 0, "", "body"},
-		{`{"statusCode":200,"Data":"x"}`, 0, "", `unknown field "Data"`},
-		{`{"body":"x"}`, 0, "", "statusCode is missing"},
-		{`{"statusCode":99}`, 0, "", "statusCode is 99"},
-		{`{"statusCode":2000}`, 0, "", "statusCode is 2000"},
-		{`{"statusCode":[1]}`, 0, "", "statusCode is [1]"},
-		{`"ok"`, 0, "", "not a proxy answer"},
-		{`null`, 0, "", "statusCode is missing"},
-		{`[]`, 0, "", "not a proxy answer"},
-		{`5`, 0, "", "not a proxy answer"},
-		{``, 0, "", "not a proxy answer"},
-		{`{"statusCode":200}{}`, 0, "", "something follows"},
-	} {
-		p, err := parseProxyOutput([]byte(tt.out))
-		if tt.wrong != "" {
-			if err == nil || !strings.Contains(err.Error(), tt.wrong) {
-				t.Errorf("%s: %v, want an error with %q", tt.out, err, tt.wrong)
-			}
-			continue
-		}
-		if err != nil || p.status != tt.status || p.body != tt.body {
-			t.Errorf("%s: %+v, %v", tt.out, p, err)
-		}
-	}
-	p, err := parseProxyOutput([]byte(`{"statusCode":200,"headers":{"sec-websocket-protocol":"b"},"multiValueHeaders":{"X":["1",2]}}`))
-	if err != nil || p.header("Sec-WebSocket-Protocol") != "b" || p.header("x") != "2" {
-		t.Errorf("headers %v, %v", p, err)
-	}
 }

@@ -10,13 +10,11 @@ import (
 // handshakes: those for @connections go to their handler, others are told that
 // the stage speaks WebSocket only (426), or that there is no such stage (403).
 func (g *Gateway) Plain(connections http.Handler) http.Handler {
-	stage := "/" + g.API.Stage.Name
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := r.URL.Path
 		switch {
-		case strings.Contains(path, "/@connections"):
+		case strings.Contains(r.URL.Path, "/@connections"):
 			connections.ServeHTTP(w, r)
-		case path == stage || path == stage+"/":
+		case isStage(g.deployed.Load().api, r.Host, r.URL.EscapedPath()):
 			w.Header().Set("Upgrade", "websocket")
 			w.Header().Set("Connection", "Upgrade")
 			g.answer(w, http.StatusUpgradeRequired, "Upgrade Required")

@@ -1,13 +1,16 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/conn"
+	"github.com/gatepost-dev/gatepost/internal/integration"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 )
 
@@ -17,135 +20,181 @@ type session struct {
 	g           *Gateway
 	id          apigw.ConnectionID
 	connectedAt time.Time
-	host        string
-	identity    apigw.Identity
-	// inFlight bounds the messages under way; made with the first message, by
-	// the reader's goroutine, which alone touches the variable.
+	// host is the client's Host header, domain what events call it.
+	host, domain string
+	identity     apigw.Identity
+	// authorizer is requestContext.authorizer; nil without one.
+	authorizer json.RawMessage
+	// usage meters the client's API key; nil without one.
+	usage *usage
+	// inFlight bounds the messages under way; made with the first message. It and
+	// lines belong to the reader's goroutine.
 	inFlight chan struct{}
+	lines    lineup
+}
+
+// The texts of what the gateway itself tells a client.
+const (
+	textForbidden   = "Forbidden"
+	textInternal    = "Internal server error"
+	textTimeout     = "Endpoint request timed out"
+	textTooMany     = "Too Many Requests"
+	textLimit       = "Limit Exceeded"
+	textBadBody     = "Bad request body"
+	textUnsupported = "Unsupported Media Type"
+)
+
+// message is one message on its way.
+type message struct {
+	s       *session
+	c       *conn.Conn
+	route   *route
+	context *apigw.RequestContext
+	size    int
 }
 
 // Message routes one message and runs its integration beside those of the
 // connection's other messages: API Gateway promises no order between them.
 func (s *session) Message(c *conn.Conn, data []byte) {
 	g := s.g
-	route := g.selectRoute(data)
-	if route == nil {
-		request := g.IDs.Request()
-		g.record(s, telemetry.Event{Kind: telemetry.MessageIn, RequestID: request, Bytes: len(data), Failed: true, Text: "no route: Forbidden"})
-		s.sendError(c, "Forbidden", request)
+	d := g.deployed.Load()
+	request := g.context(d, s, apigw.EventMessage, "")
+	request.MessageID = g.IDs.Message()
+	m := &message{s: s, c: c, context: &request, size: len(data)}
+	m.route = d.find(data, m.variable)
+	if no := m.refuse(data); no != "" {
 		return
 	}
-	event, request, err := s.messageEvent(route.Key, data)
-	if err != nil || route.Integration == nil {
-		g.record(s, telemetry.Event{Kind: telemetry.MessageIn, RouteKey: route.Key, RequestID: request, Bytes: len(data), Failed: true, Text: "the route has no integration"})
-		s.sendError(c, "Internal server error", request)
+	in, err := m.integrationRequest(d, data)
+	if err != nil {
+		m.fail(textInternal, err.Error())
 		return
 	}
+	m.start(in)
+}
+
+// variable is a variable of $context in a selection expression.
+func (m *message) variable(name string) (string, bool) {
+	return integration.ContextText(integration.ContextValue(m.context), name)
+}
+
+// refuse answers a message that reaches no integration, and returns what it was
+// told; "" for one that goes on.
+func (m *message) refuse(data []byte) (text string) {
+	r, g := m.route, m.s.g
+	if r != nil {
+		m.context.RouteKey = r.Key
+	}
+	switch {
+	case r != nil && (!m.s.usage.allowRate(r.Key) || !r.limit.Allow()), !g.AccountLimit.Allow():
+		return m.fail(textTooMany, "throttled")
+	case !m.s.usage.allowQuota():
+		return m.fail(textLimit, "the quota of the API key is used up")
+	case r == nil:
+		return m.fail(textForbidden, "no route: Forbidden")
+	}
+	if err := r.models.check(data, m.variable); err != nil {
+		return m.fail(textBadBody, "bad request body: "+err.Error())
+	}
+	if r.backend == nil {
+		return m.fail(textInternal, "the route has no integration")
+	}
+	return ""
+}
+
+// integrationRequest is the MESSAGE event as the integration wants it: no
+// headers, and the body as it came.
+func (m *message) integrationRequest(d *deployment, data []byte) (*integration.Request, error) {
+	in := &integration.Request{
+		Kind: apigw.EventMessage, OneWay: !m.route.TwoWay,
+		Context: m.context, StageVariables: d.api.Stage.Variables,
+	}
+	if !m.route.backend.TakesEvent() {
+		in.Body = bytes.Clone(data) // the connection takes its own back
+		return in, nil
+	}
+	body := string(data)
+	event := apigw.Event{StageVariables: d.api.Stage.Variables, RequestContext: *m.context, Body: &body}
+	var err error
+	in.Event, err = event.JSON()
+	return in, err
+}
+
+// start runs the integration in a goroutine of its own, once there is a place
+// for it; meanwhile the reader waits, and the client with it.
+func (m *message) start(in *integration.Request) {
+	s := m.s
 	if s.inFlight == nil {
-		s.inFlight = make(chan struct{}, max(1, g.Limits.MaxInFlight))
+		s.inFlight = make(chan struct{}, max(1, s.g.Limits.MaxInFlight))
 	}
 	s.inFlight <- struct{}{}
+	wait, done := func() {}, func() {}
+	if m.route.Ordered {
+		wait, done = s.lines.join(m.route.Key)
+	}
 	// The reader itself is counted in g.work, so the counter is not zero here.
-	g.work.Add(1)
-	size, inFlight := len(data), s.inFlight
+	s.g.work.Add(1)
+	inFlight := s.inFlight
 	go func() {
-		defer g.work.Done()
+		defer s.g.work.Done()
 		defer func() { <-inFlight }()
-		s.integrate(c, route, event, request, size)
+		defer done()
+		wait()
+		m.integrate(in)
 	}()
 }
 
-// selectRoute returns the route for a message, or nil for Forbidden.
-func (g *Gateway) selectRoute(data []byte) *apigw.Route {
-	if key, ok := g.route.Evaluate(data); ok && key != apigw.RouteConnect && key != apigw.RouteDisconnect {
-		if route := g.API.Route(key); route != nil {
-			return route
-		}
-	}
-	return g.API.Route(apigw.RouteDefault)
-}
-
-// messageEvent is the MESSAGE event: no headers, and the body as it came.
-func (s *session) messageEvent(routeKey string, data []byte) (event []byte, requestID string, err error) {
-	body := string(data)
-	e := &apigw.Event{
-		StageVariables: s.g.API.Stage.Variables,
-		RequestContext: s.g.context(s, apigw.EventMessage, routeKey),
-		Body:           &body,
-	}
-	e.RequestContext.MessageID = s.g.IDs.Message()
-	event, err = e.JSON()
-	return event, e.RequestContext.RequestID, err
-}
-
-// integrate runs a route's function and answers as API Gateway does: nothing
-// on a one-way route, the body on a two-way route, the error frame when the
+// integrate runs the integration and answers as API Gateway does: nothing on a
+// one-way route, the body on a two-way route, the error frame when the
 // integration fails.
-func (s *session) integrate(c *conn.Conn, route *apigw.Route, event []byte, request string, size int) {
+func (m *message) integrate(in *integration.Request) {
 	started := time.Now()
-	out, err := s.g.invokeRaw(route, event)
-	var answer *proxyOutput
-	if err == nil && !(isNothing(out) && !route.TwoWay) {
-		answer, err = parseProxyOutput(out)
-	}
-	e := telemetry.Event{Kind: telemetry.MessageIn, RouteKey: route.Key, Function: route.Integration.Function, RequestID: request, Bytes: size, Duration: time.Since(started)}
-	if err == nil && route.TwoWay {
-		err = c.Send([]byte(answer.body))
+	answer, err := m.route.backend.Call(m.s.g.stopping, in)
+	e := telemetry.Event{Kind: telemetry.MessageIn, RouteKey: m.route.Key, Function: m.route.Integration.Function, RequestID: m.context.RequestID, Bytes: m.size, Duration: time.Since(started)}
+	if err == nil && m.route.TwoWay {
+		err = m.c.Send(answer.Body)
 		if errors.Is(err, apigw.ErrGone) {
 			err = nil // the client has left; nobody waits for the answer
 		}
 	}
 	if err != nil {
 		e.Failed, e.Text = true, err.Error()
-		s.sendError(c, errorText(err), request)
+		m.sendError(errorText(err))
 	}
-	s.g.record(s, e)
+	m.s.g.record(m.s, e)
 }
 
 // errorText is what the client is told of a failed integration.
 func errorText(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "Endpoint request timed out"
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return textTimeout
+	case errors.Is(err, integration.ErrUnsupportedMediaType):
+		return textUnsupported
 	}
-	return "Internal server error"
+	return textInternal
+}
+
+// fail answers a message that no integration gets, tells the feed why, and
+// returns the text of the answer.
+func (m *message) fail(text, why string) string {
+	m.s.g.record(m.s, telemetry.Event{Kind: telemetry.MessageIn, RouteKey: m.context.RouteKey, RequestID: m.context.RequestID, Bytes: m.size, Failed: true, Text: why})
+	m.sendError(text)
+	return text
 }
 
 // sendError sends the gateway's error frame. Its spaces are API Gateway's own:
-// clients compare the bytes.
-func (s *session) sendError(c *conn.Conn, text, requestID string) {
-	frame := fmt.Appendf(nil, `{"message": "%s", "connectionId":"%s", "requestId":"%s"}`, text, s.id, requestID)
-	if err := c.Send(frame); err != nil && !errors.Is(err, apigw.ErrGone) {
-		s.g.Log.Warn("an error frame could not be sent", "connectionId", s.id.String(), "error", err)
+// clients compare the bytes. A bad request body names the message, every other
+// error the request ("Working with routes for WebSocket APIs" in the developer
+// guide has both).
+func (m *message) sendError(text string) {
+	name, id := "requestId", m.context.RequestID
+	if text == textBadBody {
+		name, id = "messageId", m.context.MessageID
 	}
-}
-
-// Closed runs $disconnect, once, when the connection has ended. Its outcome
-// has nobody to be told to but the feed.
-func (s *session) Closed(c *conn.Conn, why conn.Reason) {
-	g := s.g
-	e := telemetry.Event{Kind: telemetry.Disconnected, RouteKey: apigw.RouteDisconnect, Text: fmt.Sprintf("%s (%d %q)", why.Name, why.Code, why.Text)}
-	if route := g.API.Route(apigw.RouteDisconnect); route != nil && route.Integration != nil {
-		started := time.Now()
-		_, err := g.invoke(route, g.disconnectEvent(s, why))
-		e.Function, e.Duration = route.Integration.Function, time.Since(started)
-		if err != nil {
-			e.Failed, e.Text = true, e.Text+": "+err.Error()
-		}
+	frame := fmt.Appendf(nil, `{"message": "%s", "connectionId":"%s", "%s":"%s"}`, text, m.s.id, name, id)
+	if err := m.c.Send(frame); err != nil && !errors.Is(err, apigw.ErrGone) {
+		// Not louder: a client that does not read can bring it about.
+		m.s.g.Log.Debug("an error frame could not be sent", "connectionId", m.s.id.String(), "error", err)
 	}
-	g.record(s, e)
-}
-
-// disconnectEvent is the DISCONNECT event, with the four headers that API
-// Gateway always gives it.
-func (g *Gateway) disconnectEvent(s *session, why conn.Reason) *apigw.Event {
-	lines := []apigw.Header{{Name: "Host", Value: s.host}, {Name: "x-api-key"}, {Name: "X-Forwarded-For"}, {Name: "x-restapi"}}
-	e := &apigw.Event{
-		Headers:           apigw.NewHeaders(lines),
-		MultiValueHeaders: apigw.NewMultiHeaders(lines),
-		StageVariables:    g.API.Stage.Variables,
-		RequestContext:    g.context(s, apigw.EventDisconnect, apigw.RouteDisconnect),
-	}
-	code, text := why.Code, why.Text
-	e.RequestContext.DisconnectStatusCode, e.RequestContext.DisconnectReason = &code, &text
-	return e
 }

@@ -16,7 +16,8 @@ func (p *Path) SelectBytes(data []byte) (found Value, ok bool, err error) {
 		if err != nil {
 			return Value{}, false, err
 		}
-		return p.SelectWithin(v, MaxSteps)
+		steps := MaxSteps
+		return p.SelectWithin(v, &steps)
 	}
 	// The scanner reads text. This string shares data's bytes and does not
 	// outlive the call: what is found is copied out of it.

@@ -75,7 +75,8 @@ func FuzzSelect(f *testing.F) {
 			}
 			return
 		}
-		found, ok, err := p.SelectWithin(v, MaxSteps)
+		steps := MaxSteps
+		found, ok, err := p.SelectWithin(v, &steps)
 		if ok != okBytes || (err == nil) != (errBytes == nil) {
 			t.Fatalf("%s: Select %v, %v; SelectBytes %v, %v", path, ok, err, okBytes, errBytes)
 		}

@@ -18,6 +18,16 @@ func BoolOf(b bool) Value { return Value{kind: Bool, text: strconv.FormatBool(b)
 // IntOf returns a whole number.
 func IntOf(i int64) Value { return Value{kind: Number, text: strconv.FormatInt(i, 10)} }
 
+// ParseNumber returns the number that text writes in JSON's grammar; ok is
+// false for any other text.
+func ParseNumber(text string) (number Value, ok bool) {
+	s := scanner{text: text}
+	if s.number() != nil || s.at != len(text) {
+		return Value{}, false
+	}
+	return Value{kind: Number, text: text}, true
+}
+
 // ArrayOf returns an array of the values, which it copies.
 func ArrayOf(values ...Value) Value {
 	if len(values) == 0 {
@@ -95,7 +105,7 @@ func floatOf(f float64) Value {
 
 // numberOf takes a number's text only if it is one.
 func numberOf(n json.Number) Value {
-	if v, err := Parse([]byte(n)); err == nil && v.kind == Number {
+	if v, ok := ParseNumber(string(n)); ok {
 		return v
 	}
 	panic(fmt.Sprintf("jsonpath.Of: %q is no JSON number", string(n)))

@@ -11,7 +11,7 @@ const MaxPath = 8192
 
 // MaxSteps is how many values Select may look at before it gives up: enough
 // for every path over a message of 128 KB that does not multiply scans.
-const MaxSteps = 2_000_000
+const MaxSteps = 500_000
 
 // ErrSteps is SelectWithin's answer to a path that looks at too many values.
 var ErrSteps = errors.New("the JSONPath looks at too many values; use fewer \"..\" and \"*\"")
@@ -125,4 +125,39 @@ func isPlain(steps []step) bool {
 		}
 	}
 	return true
+}
+
+// Segment is a step of a path of plain names and indexes: a member's name, or
+// an element's index, which counts from the end when it is negative.
+type Segment struct {
+	Name    string
+	Index   int
+	IsIndex bool
+}
+
+// Segments returns the steps of a path that has only single names and indexes;
+// ok is false for any other. A caller that keeps a document in a form of its
+// own can follow them itself.
+func (p *Path) Segments() (segments []Segment, ok bool) {
+	if p.ends != "" || p.relative {
+		return nil, false
+	}
+	segments = make([]Segment, 0, len(p.steps))
+	for _, s := range p.steps {
+		switch s := s.(type) {
+		case nameStep:
+			if len(s.names) != 1 {
+				return nil, false
+			}
+			segments = append(segments, Segment{Name: s.names[0]})
+		case indexStep:
+			if len(s.indexes) != 1 {
+				return nil, false
+			}
+			segments = append(segments, Segment{Index: s.indexes[0], IsIndex: true})
+		default:
+			return nil, false
+		}
+	}
+	return segments, true
 }

@@ -1,8 +1,11 @@
 package jsonpath
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 const store = `{"store":{"book":[
@@ -14,6 +17,7 @@ const store = `{"store":{"book":[
  "a-b":1,"a b":2,"expensive":10,"nothing":null,"text":"x","list":[1,2,3,4,5],"nested":[[1,2],[3]],"é":"e"}`
 
 func TestSelect(t *testing.T) {
+	conformance.Covers(t, "vtl.jsonpath")
 	doc := mustParse(t, store)
 	for _, tt := range []struct{ rule, path, want string }{
 		{"the document", "$.bicycle", ""},
@@ -113,6 +117,58 @@ func finders(p *Path, doc Value) map[string]func() (Value, bool) {
 	}
 }
 
+func TestSelectBytesReadsWhatParseReads(t *testing.T) {
+	for _, tt := range []struct{ rule, path, doc, want string }{
+		{"the last of two members", "$.a", `{"a":1,"a":2}`, `2`},
+		{"the last of two members that hold the rest of the path", "$.a.b", `{"a":{"b":1},"a":{"c":2}}`, ``},
+		{"the last of two members within", "$.a.b", `{"a":{"b":1},"a":{"b":2},"c":{"b":3}}`, `2`},
+		{"an escaped name", "$.action", `{"\u0061ction":"x"}`, `"x"`},
+		{"a name with escapes in the path", `$['a"b']`, `{"a\"b":1}`, `1`},
+		{"a name beyond ASCII", "$.é", `{"é":1}`, `1`},
+		{"an escaped text", "$.a", `{"a":"x\ny"}`, `"x\ny"`},
+		{"a text with broken UTF-8", "$.a", "{\"a\":\"x\xff\xffy\"}", "\"x\uFFFD\uFFFDy\""},
+		{"an object", "$.a", ` { "a" : { "b" : [ 1 ] } } `, `{"b":[1]}`},
+		{"an element", "$[1].a", `[{"a":1},{"a":2},{"a":3}]`, `2`},
+		{"the document", "$", ` [1] `, `[1]`},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			p, err := Compile(tt.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, ok, err := p.SelectBytes([]byte(tt.doc))
+			if err != nil || ok != (tt.want != "") || ok && string(got.JSON()) != tt.want {
+				t.Errorf("SelectBytes found %s, %v, %v; want %s", got.JSON(), ok, err, tt.want)
+			}
+			if same, ok2 := p.Select(mustParse(t, tt.doc)); ok2 != ok || string(same.JSON()) != string(got.JSON()) {
+				t.Errorf("Select found %s, %v", same.JSON(), ok2)
+			}
+		})
+	}
+	p, err := Compile("$.a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, doc := range []string{"", `{"a":1`, `{"a":1} x`, `{"a":1,"b":tru}`, `{"a":01}`, "{\"a\":\"\n\"}"} {
+		if _, _, err := p.SelectBytes([]byte(doc)); err == nil {
+			t.Errorf("SelectBytes takes %q", doc)
+		}
+	}
+}
+
+func TestSelectBytesKeepsNothingOfTheMessage(t *testing.T) {
+	p, err := Compile("$.a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := []byte(`{"a":"kept"}`)
+	found, ok, err := p.SelectBytes(data)
+	clear(data)
+	if !ok || err != nil || found.Str() != "kept" {
+		t.Errorf("found %q, %v, %v", found.Str(), ok, err)
+	}
+}
+
 func TestDefinite(t *testing.T) {
 	for path, want := range map[string]bool{
 		"$": true, "$.a.b[0]": true, "$.a[-1]": true, "$['a','b']": true, "$.a.length()": true,
@@ -127,6 +183,26 @@ func TestDefinite(t *testing.T) {
 		}
 		if p.String() != path {
 			t.Errorf("String of %s = %s", path, p)
+		}
+	}
+}
+
+func TestSegments(t *testing.T) {
+	p, err := Compile("$.a['b c'][-1][2]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Segment{{Name: "a"}, {Name: "b c"}, {Index: -1, IsIndex: true}, {Index: 2, IsIndex: true}}
+	if got, ok := p.Segments(); !ok || !slices.Equal(got, want) {
+		t.Errorf("Segments = %v, %v", got, ok)
+	}
+	for _, path := range []string{"$.*", "$..a", "$['a','b']", "$[0,1]", "$[1:]", "$[?(@.a)]", "$.a.length()"} {
+		p, err := Compile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := p.Segments(); ok {
+			t.Errorf("Segments of %s = %v", path, got)
 		}
 	}
 }
@@ -187,14 +263,16 @@ func TestAPathThatMultipliesScansEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok, err := p.SelectWithin(doc, 10_000); ok || err != ErrSteps {
+	steps := 10_000
+	if _, ok, err := p.SelectWithin(doc, &steps); ok || err != ErrSteps {
 		t.Errorf("SelectWithin = %v, %v; want ErrSteps", ok, err)
 	}
 	if _, ok := p.Select(doc); ok {
 		t.Error("Select found something beyond its steps")
 	}
-	if _, ok, err := p.SelectWithin(mustParse(t, `[[1]]`), 100); !ok || err != nil {
-		t.Errorf("a small document: %v, %v", ok, err)
+	steps = 100
+	if _, ok, err := p.SelectWithin(mustParse(t, `[[1]]`), &steps); !ok || err != nil || steps >= 100 || steps < 0 {
+		t.Errorf("a small document: %v, %v, %d steps left", ok, err, steps)
 	}
 }
 

@@ -9,14 +9,15 @@ import "errors"
 // names at the end make an object of those that are there. A path that would
 // look at more than MaxSteps values finds nothing; SelectWithin tells.
 func (p *Path) Select(v Value) (found Value, ok bool) {
-	found, ok, err := p.SelectWithin(v, MaxSteps)
+	steps := MaxSteps
+	found, ok, err := p.SelectWithin(v, &steps)
 	return found, ok && err == nil
 }
 
 // SelectWithin is Select for at most that many steps, a step being a look at
-// one value. Its only error is ErrSteps.
-func (p *Path) SelectWithin(v Value, steps int) (found Value, ok bool, err error) {
-	s := selection{root: v, steps: &steps}
+// one value; steps is less what it took. Its only error is ErrSteps.
+func (p *Path) SelectWithin(v Value, steps *int) (found Value, ok bool, err error) {
+	s := selection{root: v, steps: steps}
 	return p.within(&s, v)
 }
 

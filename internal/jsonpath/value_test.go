@@ -136,6 +136,41 @@ func TestAccessors(t *testing.T) {
 	}
 }
 
+func TestObjectsOfManyMembers(t *testing.T) {
+	var members []Member
+	for i := range 50 {
+		members = append(members, Member{string(rune('a'+i/26)) + string(rune('a'+i%26)), IntOf(int64(i))})
+	}
+	v := ObjectOf(append(members, Member{"ba", StringOf("new")})...)
+	if v.Len() != 50 {
+		t.Errorf("%d members", v.Len())
+	}
+	for i, m := range members {
+		got, ok := v.Get(m.Key)
+		want := string(m.Value.JSON())
+		if m.Key == "ba" {
+			want = `"new"`
+		}
+		if !ok || string(got.JSON()) != want || v.Key(i) != m.Key {
+			t.Errorf("%s = %s, %v", m.Key, got.JSON(), ok)
+		}
+	}
+	if _, ok := v.Get("zz"); ok {
+		t.Error("a member that is not there")
+	}
+}
+
+func TestParseNumber(t *testing.T) {
+	if v, ok := ParseNumber("-1.50e3"); !ok || v.Str() != "-1.50e3" || v.Kind() != Number {
+		t.Errorf("ParseNumber = %s, %v", v.JSON(), ok)
+	}
+	for _, text := range []string{"", "-", "01", "1x", " 1", "NaN", "Infinity", "1."} {
+		if _, ok := ParseNumber(text); ok {
+			t.Errorf("ParseNumber takes %q", text)
+		}
+	}
+}
+
 func TestOfGoValues(t *testing.T) {
 	v := Of(map[string]any{
 		"b": true, "a": "x", "n": nil, "i": 1, "j": int32(2), "k": int64(3), "f": 0.5, "inf": math.Inf(1),

@@ -21,7 +21,10 @@ const maxDrain = 1 << 20
 func (h *Handler) readBody(r *http.Request) ([]byte, error) {
 	limit := int64(h.maxMessage())
 	if r.ContentLength > limit {
-		io.CopyN(io.Discard, r.Body, maxDrain)
+		// A client that waits to be asked for the body is not asked.
+		if r.Header.Get("Expect") == "" {
+			io.CopyN(io.Discard, r.Body, maxDrain)
+		}
 		return nil, apigw.ErrTooLarge
 	}
 	if r.ContentLength >= 0 {

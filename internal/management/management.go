@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
@@ -38,8 +37,9 @@ type Connections interface {
 
 // Handler answers POST, GET and DELETE on
 //
-//	/STAGE/@connections/ID   as on the default host of an API
-//	/@connections/ID         as on a custom domain without a mapping key
+//	/STAGE/@connections/ID   at the API's name under amazonaws.com and at any local name
+//	/KEY/@connections/ID     at a custom domain with that mapping key, and without one if that is empty
+//	/@connections/ID         at local names too: what SDKs call that got an endpoint without a path
 //
 // encoded or not, also with doubled slashes. API, Connections and Verifier must
 // be set. It does not change while it serves.
@@ -49,6 +49,17 @@ type Handler struct {
 	Verifier    *awswire.Verifier
 	// Limits gives MaxMessage; a zero there means apigw.DefaultLimits'.
 	Limits apigw.Limits
+	// Region is the one that requests must be signed for. Empty takes any.
+	Region string
+	// Limiter bounds the calls that are well signed; others cannot empty it. Nil
+	// means no bound.
+	Limiter Limiter
+	// Permit decides whether a caller may use a method on connections, and
+	// names the caller's ARN for the refusal. Nil permits all whose signature is
+	// right.
+	Permit func(caller awswire.Identity, method string) (arn string, ok bool)
+	// Account is the number of the account, for the ARN of a refusal.
+	Account string
 	// Feed gets a Posted event for every POST that reached Connections; it may
 	// be nil.
 	Feed *telemetry.Feed
@@ -65,8 +76,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve checks in API Gateway's order: stage, route, signature, id. What can
-// be refused without reading the body is.
+// serve checks in this order: stage, route, signature, permission, rate, id.
+// What can be refused without reading the body is, and nothing is said about a
+// connection to a caller who is not known.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	idText, err := h.route(r)
 	if err != nil {
@@ -79,8 +91,15 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := h.Verifier.Verify(r, body, SigningName); err != nil {
+	caller, err := h.Verifier.VerifyScope(r, body, awswire.Scope{Region: h.Region, Service: SigningName})
+	if err != nil {
 		return err
+	}
+	if err := h.permit(caller, r.Method); err != nil {
+		return err
+	}
+	if h.Limiter != nil && !h.Limiter.Allow() {
+		return errLimitExceeded
 	}
 	id, err := apigw.ParseConnectionID(idText)
 	if err != nil {
@@ -99,14 +118,13 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 // route returns the connection id's text of a request to @connections. Routes
 // are found on the decoded path.
 func (h *Handler) route(r *http.Request) (id string, err error) {
-	path := trimSlashes(r.URL.Path)
-	first, rest := cutSegment(path)
-	if first == h.API.Stage.Name {
-		path = rest
-		first, rest = cutSegment(rest)
-	} else if first != "@connections" {
-		return "", errForbidden
+	path, ok := Rest(h.API, r.Host, r.URL.Path)
+	if !ok {
+		if path = trimSlashes(r.URL.Path); !h.withoutStage(r.Host, path) {
+			return "", errForbidden
+		}
 	}
+	first, rest := cutSegment(path)
 	id, rest = cutSegment(rest)
 	known := r.Method == http.MethodPost || r.Method == http.MethodGet || r.Method == http.MethodDelete
 	if !known || first != "@connections" || id == "" || rest != "" {
@@ -115,13 +133,22 @@ func (h *Handler) route(r *http.Request) (id string, err error) {
 	return id, nil
 }
 
-// cutSegment splits off a path's first segment; slashes may be doubled.
-func cutSegment(path string) (first, rest string) {
-	first, rest, _ = strings.Cut(path, "/")
-	return first, trimSlashes(rest)
+// withoutStage reports whether a path needs no stage. On AWS it always does,
+// but an SDK with an endpoint from its environment sends none.
+func (h *Handler) withoutStage(host, path string) bool {
+	first, _ := cutSegment(path)
+	return first == "@connections" && placeOf(h.API, hostName(host)) == local
 }
 
-func trimSlashes(path string) string { return strings.TrimLeft(path, "/") }
+func (h *Handler) permit(caller awswire.Identity, method string) error {
+	if h.Permit == nil {
+		return nil
+	}
+	if arn, ok := h.Permit(caller, method); !ok {
+		return h.accessDenied(arn, caller.Region, method)
+	}
+	return nil
+}
 
 func (h *Handler) post(ctx context.Context, id apigw.ConnectionID, data []byte) error {
 	size := len(data) // Send may change what data points to

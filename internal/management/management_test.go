@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,11 +19,12 @@ import (
 
 	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/awswire"
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 )
 
 var (
-	testKey = awswire.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}
+	testKey = awswire.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrTheSecretOfTheTests", SessionToken: "token"}
 	testIDs = apigw.NewIDs()
 )
 
@@ -81,6 +83,7 @@ func call(t *testing.T, server *httptest.Server, method, path string, body []byt
 }
 
 func TestPost(t *testing.T) {
+	conformance.Covers(t, "management.post-200", "management.encoded-path", "management.canonical-uri")
 	id := testIDs.Connection()
 	var got []byte
 	h := newHandler(connections{send: func(to apigw.ConnectionID, data []byte) error {
@@ -138,6 +141,7 @@ func TestPostFeed(t *testing.T) {
 }
 
 func TestGet(t *testing.T) {
+	conformance.Covers(t, "management.get-200", "management.get-times", "management.get-user-agent-null")
 	info := apigw.ConnectionInfo{
 		ConnectedAt:  time.Date(2025, 2, 3, 2, 46, 33, 523_999_999, time.FixedZone("CET", 3600)),
 		LastActiveAt: time.Date(2025, 2, 3, 1, 47, 0, 0, time.UTC),
@@ -159,6 +163,7 @@ func TestGet(t *testing.T) {
 }
 
 func TestDelete(t *testing.T) {
+	conformance.Covers(t, "management.delete-204")
 	var deleted apigw.ConnectionID
 	server := httptest.NewServer(newHandler(connections{delete: func(id apigw.ConnectionID) error { deleted = id; return nil }}))
 	defer server.Close()
@@ -172,6 +177,7 @@ func TestDelete(t *testing.T) {
 // TestErrors is the table of errors of @connections, for every method that it
 // holds for.
 func TestErrors(t *testing.T) {
+	conformance.Covers(t, "management.gone-empty-body", "management.invalid-id-400", "management.invalid-id-text", "management.payload-text", "management.forbidden-403", "management.no-method-404", "management.request-id")
 	id := testIDs.Connection().String()
 	const all = "POST GET DELETE"
 	for _, test := range []struct {
@@ -226,10 +232,12 @@ func TestErrors(t *testing.T) {
 }
 
 func TestUnsignedAndWronglySigned(t *testing.T) {
+	conformance.Covers(t, "management.missing-token-403", "management.signature-mismatch-403", "management.signature-first", "management.sigv4-header", "management.sigv4-session-token", "management.sigv4-body-hash")
 	h := newHandler(connections{send: func(apigw.ConnectionID, []byte) error { t.Error("sent"); return nil }})
 	server := httptest.NewServer(h)
 	defer server.Close()
-	path := "/main/@connections/" + testIDs.Connection().String()
+	// A malformed id: a stranger is not even told that.
+	const path = "/main/@connections/malformed"
 	for _, test := range []struct {
 		name      string
 		edit      func(*http.Request)
@@ -337,6 +345,7 @@ func (u unreadable) Read([]byte) (int, error) {
 }
 
 func TestBodyLimit(t *testing.T) {
+	conformance.Covers(t, "management.payload-413")
 	var got atomic.Int64
 	server := httptest.NewServer(newHandler(connections{send: func(_ apigw.ConnectionID, data []byte) error {
 		got.Store(int64(len(data)))
@@ -358,6 +367,40 @@ func TestBodyLimit(t *testing.T) {
 				t.Errorf("%d bytes: %d were sent", test.size, got.Load())
 			}
 		}
+	}
+}
+
+// TestSecretsStayOutOfTheLog: whatever goes wrong, neither a key nor a token nor
+// a signature is logged or answered.
+func TestSecretsStayOutOfTheLog(t *testing.T) {
+	conformance.Covers(t, "management.sigv4-constant-time")
+	var log bytes.Buffer
+	h := newHandler(connections{send: func(apigw.ConnectionID, []byte) error { return errors.New("disk on fire") }})
+	h.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	path := "/main/@connections/" + testIDs.Connection().String()
+	for _, edit := range []func(*http.Request){
+		func(*http.Request) {},
+		func(r *http.Request) { r.Header.Set("Authorization", r.Header.Get("Authorization")[:150]) },
+		func(r *http.Request) { r.Header.Set("Authorization", r.Header.Get("Authorization")+" x") },
+		func(r *http.Request) { r.Header.Set("X-Amz-Date", "20150830T123600Z") },
+	} {
+		r := httptest.NewRequest("POST", path, nil)
+		awswire.Sign(r, nil, testKey, "us-east-1", SigningName, time.Now())
+		_, signature, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+		edit(r)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code < 400 {
+			t.Errorf("status %d", w.Code)
+		}
+		for _, secret := range []string{testKey.SecretAccessKey, signature} {
+			if strings.Contains(log.String()+w.Body.String(), secret) {
+				t.Errorf("%q is in the log %q or in the answer %q", secret, log.String(), w.Body)
+			}
+		}
+	}
+	if !strings.Contains(log.String(), "disk on fire") {
+		t.Errorf("the log %q does not say what went wrong", log.String())
 	}
 }
 

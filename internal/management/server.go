@@ -145,13 +145,12 @@ func (x *exchange) next() (more bool) {
 	x.source.left = x.limits.MaxMessage + maxDrain
 	r.RemoteAddr = x.remote
 	if r.ContentLength != 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
-		x.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+		r.Body = &awaitedBody{ReadCloser: r.Body, x: x}
 	}
 	if !x.handle(r) {
 		return false
 	}
-	whole := drained(r.Body)
-	last := r.Close || !r.ProtoAtLeast(1, 1) || !whole
+	last := r.Close || !r.ProtoAtLeast(1, 1) || !drained(r.Body) || x.source.ended
 	return x.answer(r.Method, last) && !last
 }
 
@@ -219,9 +218,29 @@ func (x *exchange) begin() {
 	x.body.Reset()
 }
 
+// awaitedBody is the body of a client that sends it only once it is asked to
+// (RFC 9110 section 10.1.1): the handler's first Read asks. So a client whose
+// request is refused for its head does not send it at all.
+type awaitedBody struct {
+	io.ReadCloser
+	x     *exchange
+	asked bool
+}
+
+func (b *awaitedBody) Read(p []byte) (int, error) {
+	if !b.asked {
+		b.asked = true
+		b.x.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+	}
+	return b.ReadCloser.Read(p)
+}
+
 // drained reads what the handler has left of a body, within the source's
 // bound, and reports whether that was all of it.
 func drained(body io.ReadCloser) bool {
+	if awaited, ok := body.(*awaitedBody); ok && !awaited.asked {
+		return false
+	}
 	_, err := io.Copy(io.Discard, body)
 	return err == nil
 }

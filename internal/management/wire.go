@@ -16,6 +16,8 @@ type source struct {
 	read []byte
 	conn net.Conn
 	left int
+	// ended: the connection gives nothing more.
+	ended bool
 }
 
 // Read reports the end of the bound as the end of the input.
@@ -29,6 +31,7 @@ func (s *source) Read(p []byte) (n int, err error) {
 		s.read = s.read[n:]
 	} else {
 		n, err = s.conn.Read(p)
+		s.ended = err != nil
 	}
 	s.left -= n
 	return n, err

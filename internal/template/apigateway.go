@@ -2,11 +2,11 @@ package template
 
 import (
 	"cmp"
-	"regexp"
+	"errors"
 	"slices"
-	"strings"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/stack"
 )
 
 func apiTypes() map[string]resourceType {
@@ -16,13 +16,20 @@ func apiTypes() map[string]resourceType {
 	api := part("ApiId", 10)
 	api.attributes["ApiEndpoint"] = apiEndpoint
 	return map[string]resourceType{
-		"AWS::ApiGatewayV2::Api":           api,
-		"AWS::ApiGatewayV2::Integration":   part("IntegrationId", 7),
-		"AWS::ApiGatewayV2::Route":         part("RouteId", 7),
-		"AWS::ApiGatewayV2::RouteResponse": part("RouteResponseId", 7),
-		"AWS::ApiGatewayV2::Deployment":    part("DeploymentId", 6),
-		"AWS::ApiGatewayV2::Authorizer":    part("AuthorizerId", 6),
-		"AWS::ApiGatewayV2::Stage":         {ref: named("StageName")},
+		"AWS::ApiGatewayV2::Api":                 api,
+		"AWS::ApiGatewayV2::Integration":         part("IntegrationId", 7),
+		"AWS::ApiGatewayV2::IntegrationResponse": part("IntegrationResponseId", 7),
+		"AWS::ApiGatewayV2::Route":               part("RouteId", 7),
+		"AWS::ApiGatewayV2::RouteResponse":       part("RouteResponseId", 7),
+		"AWS::ApiGatewayV2::Deployment":          part("DeploymentId", 6),
+		"AWS::ApiGatewayV2::Authorizer":          part("AuthorizerId", 6),
+		"AWS::ApiGatewayV2::Model":               part("ModelId", 6),
+		"AWS::ApiGatewayV2::ApiMapping":          part("ApiMappingId", 6),
+		"AWS::ApiGatewayV2::Stage":               {ref: named("StageName")},
+		"AWS::ApiGatewayV2::DomainName":          domainType(),
+		"AWS::ApiGateway::ApiKey":                part("APIKeyId", 10),
+		"AWS::ApiGateway::UsagePlan":             part("Id", 6),
+		"AWS::ApiGateway::UsagePlanKey":          part("Id", 17),
 	}
 }
 
@@ -36,16 +43,29 @@ func apiEndpoint(e *evaluator, r *resource) (string, error) {
 	return scheme + e.id(r.id, 10) + ".execute-api." + e.opts.Region + ".amazonaws.com", err
 }
 
-// apiLoader puts APIs together: their routes, integrations, route responses
-// and stages are resources of their own that name the API by its id.
+// apiLoader puts APIs together: their parts are resources of their own that
+// name the API by its id. All maps are keyed by the ids of resources
+// unless said otherwise.
 type apiLoader struct {
 	*loader
 	apis         map[string]*apiParts
 	order        []*apiParts
 	integrations map[string]*integration
-	// responses and routes are keyed by route id.
-	responses map[string]*resource
-	routes    map[string]bool
+	// integrationOrder are the integrations, and sound the responses of theirs
+	// that are not faulty, in the template's order.
+	integrationOrder []*integration
+	sound            []integrationResponse
+	authorizers      map[string]*authorizer
+	models           map[string]*model
+	responses        map[string]*resource // of routes
+	routes           map[string]bool
+	keys             map[string]*apigw.APIKey
+	plans            map[string]*usagePlan
+	planOrder        []*usagePlan
+	domains          map[apigw.Domain]*apiParts
+	// mutualTLS holds MutualTlsAuthentication of the domains that ask for it, by
+	// name.
+	mutualTLS map[string]*node
 	// warned holds the functions whose missing permission is noted.
 	warned map[string]bool
 }
@@ -58,22 +78,62 @@ type apiParts struct {
 	leftOut bool
 	// lines holds the line of each route key.
 	lines map[string]int
+	// keyAsked holds ApiKeyRequired of the routes that ask for an API key.
+	keyAsked map[string]*node
+	// routeSettings are the stage's, by route key; they are read once the routes
+	// are known.
+	routeSettings *properties
 	// deployedStage is the stage that a Deployment names.
 	deployedStage string
+	// models are the API's models by name, in modelOrder.
+	models                    map[string]*model
+	modelOrder                []*model
+	integrations, authorizers int
+	// keyIDs and keyValues are those of the keys in the API's usage plans so far,
+	// the values with the key's logical id.
+	keyIDs    map[string]bool
+	keyValues map[string]string
 }
 
+// routeKeys returns the keys of the API's routes, for hints.
+func (parts *apiParts) routeKeys() []string {
+	keys := make([]string, len(parts.api.Routes))
+	for i, r := range parts.api.Routes {
+		keys[i] = r.Key
+	}
+	return keys
+}
+
+// loadAPIs is the order of reading: what is referred to comes before what
+// refers. Stages come first, because URIs may name functions by their variables.
 func (l *loader) loadAPIs() {
 	a := &apiLoader{
 		loader: l, apis: make(map[string]*apiParts), integrations: make(map[string]*integration),
-		responses: make(map[string]*resource), routes: make(map[string]bool), warned: make(map[string]bool),
+		authorizers: make(map[string]*authorizer), models: make(map[string]*model),
+		responses: make(map[string]*resource), routes: make(map[string]bool),
+		keys: make(map[string]*apigw.APIKey), plans: make(map[string]*usagePlan), warned: make(map[string]bool),
+		domains: make(map[apigw.Domain]*apiParts), mutualTLS: make(map[string]*node),
 	}
 	l.each(a.loadAPI, "AWS::ApiGatewayV2::Api")
+	l.each(a.loadStage, "AWS::ApiGatewayV2::Stage")
+	l.each(a.loadDeployment, "AWS::ApiGatewayV2::Deployment")
+	a.settleStages()
+	l.each(a.loadModel, "AWS::ApiGatewayV2::Model")
+	a.checkModels()
+	l.each(a.loadAuthorizer, "AWS::ApiGatewayV2::Authorizer")
 	l.each(a.loadIntegration, "AWS::ApiGatewayV2::Integration")
+	l.each(a.loadIntegrationResponse, "AWS::ApiGatewayV2::IntegrationResponse")
+	a.compileIntegrations()
 	l.each(a.loadRouteResponse, "AWS::ApiGatewayV2::RouteResponse")
 	l.each(a.loadRoute, "AWS::ApiGatewayV2::Route")
 	a.checkResponses()
-	l.each(a.loadStage, "AWS::ApiGatewayV2::Stage")
-	l.each(a.loadDeployment, "AWS::ApiGatewayV2::Deployment")
+	a.noteUnusedAuthorizers()
+	l.each(a.loadDomainName, "AWS::ApiGatewayV2::DomainName")
+	l.each(a.loadAPIMapping, "AWS::ApiGatewayV2::ApiMapping")
+	l.each(a.loadAPIKey, "AWS::ApiGateway::ApiKey")
+	l.each(a.loadUsagePlan, "AWS::ApiGateway::UsagePlan")
+	l.each(a.loadUsagePlanKey, "AWS::ApiGateway::UsagePlanKey")
+	a.assignPlans()
 	for _, parts := range a.order {
 		a.finish(parts)
 	}
@@ -83,7 +143,10 @@ func (l *loader) loadAPIs() {
 func (a *apiLoader) loadAPI(r *resource) {
 	p := a.properties(r)
 	id := a.id(r.id, 10)
-	parts := &apiParts{resource: r, lines: make(map[string]int), api: apigw.API{LogicalID: r.id, ID: id}}
+	parts := &apiParts{
+		resource: r, api: apigw.API{LogicalID: r.id, ID: id}, lines: make(map[string]int), models: make(map[string]*model), keyAsked: make(map[string]*node),
+		keyIDs: make(map[string]bool), keyValues: make(map[string]string),
+	}
 	a.apis[id] = parts
 	imported := p.raw("Body") != nil || p.raw("BodyS3Location") != nil
 	switch protocol := p.text("ProtocolType"); {
@@ -98,8 +161,10 @@ func (a *apiLoader) loadAPI(r *resource) {
 	}
 	parts.api.Name = a.apiName(p)
 	parts.api.RouteSelectionExpression = a.selectionExpression(p)
-	p.rest([]string{"ApiKeySelectionExpression", "BasePath", "DisableSchemaValidation", "FailOnWarnings", "IpAddressType", "Version"},
-		map[string]string{"DisableExecuteApiEndpoint": "the API stays reachable at its own address"})
+	parts.api.APIKeySelectionExpression = p.oneOf("ApiKeySelectionExpression", apigw.APIKeyFromHeader, apigw.APIKeyFromAuthorizer)
+	parts.api.DisableExecuteAPIEndpoint = p.flag("DisableExecuteApiEndpoint", false)
+	p.ofHTTPAPIs("CorsConfiguration", "CredentialsArn", "RouteKey", "Target")
+	p.rest([]string{"BasePath", "DisableSchemaValidation", "FailOnWarnings", "IpAddressType", "Version"}, nil)
 	a.order = append(a.order, parts)
 }
 
@@ -118,25 +183,40 @@ func (a *apiLoader) apiName(p *properties) string {
 
 func (a *apiLoader) selectionExpression(p *properties) string {
 	p.require("RouteSelectionExpression", "the usual one is $request.body.action")
-	text := p.text("RouteSelectionExpression")
+	return p.expression("RouteSelectionExpression", apigw.ParseExpression)
+}
+
+// expression returns a property that is a selection expression of the kind
+// that parse reads, or "".
+func (p *properties) expression(name string, parse func(string) (*apigw.Expression, error)) string {
+	text := p.text(name)
 	if text == "" {
 		return ""
 	}
-	if _, err := apigw.ParseExpression(text); err != nil {
-		a.problem(p.raw("RouteSelectionExpression"), "%v", err)
-	}
+	_, err := parse(text)
+	p.loader.report(p.raw(name), err)
 	return text
 }
 
+// otherAPIs are the types of APIs that Gatepost does not run. A Ref to one of
+// them gives its logical id.
+var otherAPIs = []string{"AWS::Serverless::HttpApi", "AWS::Serverless::Api", "AWS::ApiGateway::RestApi"}
+
 // apiOf returns the API that a resource's ApiId names. It is nil when the API
-// is left out, which is noted, or does not exist, which is a problem.
+// is left out or is another stack's, which is noted, or does not exist, which is
+// a problem.
 func (a *apiLoader) apiOf(p *properties) *apiParts {
+	if a.isElsewhere(p, "ApiId") {
+		return nil
+	}
 	p.require("ApiId", "it is the API that this belongs to")
 	id := p.text("ApiId")
 	parts := a.apis[id]
 	switch {
 	case id == "":
 		return nil
+	case parts == nil && a.isOtherAPI(id):
+		a.note(p.resource, p.resource.line, "left out together with its API "+id)
 	case parts == nil:
 		a.problem(p.raw("ApiId"), "this belongs to the API %s, which no resource of this template declares; refer to an AWS::ApiGatewayV2::Api", quote(id))
 	case parts.leftOut:
@@ -146,76 +226,35 @@ func (a *apiLoader) apiOf(p *properties) *apiParts {
 	return parts
 }
 
-var stageNameForm = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
-
-// loadStage reads AWS::ApiGatewayV2::Stage. The first stage of an API is the
-// one that is served.
-func (a *apiLoader) loadStage(r *resource) {
-	p := a.properties(r)
-	parts := a.apiOf(p)
-	if parts == nil {
-		return
-	}
-	p.require("StageName", "it is the path under which clients connect")
-	name := p.text("StageName")
-	if name == "" || !a.checkStageName(p.raw("StageName"), name) {
-		return
-	}
-	if first := parts.api.Stage.Name; first != "" {
-		a.note(r, r.line, "only the first stage of an API is served, here "+first+"; the stage "+name+" is left out")
-		return
-	}
-	parts.api.Stage = apigw.Stage{Name: name, Variables: p.textMap("StageVariables")}
-	throttling := "its limits are not applied"
-	p.rest([]string{"AccessLogSettings", "AccessPolicyId", "AutoDeploy", "ClientCertificateId", "DeploymentId"},
-		map[string]string{"DefaultRouteSettings": throttling, "RouteSettings": throttling})
+func (a *apiLoader) isOtherAPI(id string) bool {
+	r := a.resources[id]
+	return r != nil && slices.Contains(otherAPIs, r.typ)
 }
 
-func (a *apiLoader) checkStageName(n *node, name string) bool {
-	switch {
-	case name == "$default":
-		a.problem(n, "a WebSocket API has no $default stage; give the stage a name, for example main")
-	case !stageNameForm.MatchString(name):
-		a.problem(n, "%s is not a valid stage name; it is 1 to 128 letters, digits, hyphens and underscores", quote(name))
-	default:
-		return true
+// isElsewhere reports whether a property names an API in a way that only AWS
+// can evaluate, Fn::ImportValue above all, and notes what is left out with it.
+func (a *apiLoader) isElsewhere(p *properties, name string) bool {
+	n := p.node.field(name)
+	if n == nil {
+		return false
 	}
-	return false
+	_, err := a.resolve(n)
+	wrong, ok := errors.AsType[*Error](err)
+	if !ok || !wrong.unsupported {
+		return false
+	}
+	a.note(p.resource, n.line, "left out, because its API is not in this template: "+wrong.Text)
+	return true
 }
 
-// loadDeployment reads AWS::ApiGatewayV2::Deployment. Gatepost serves the
-// routes as they stand, so that only a stage which the deployment makes counts.
-func (a *apiLoader) loadDeployment(r *resource) {
-	p := a.properties(r)
-	parts := a.apiOf(p)
-	if parts == nil {
-		return
-	}
-	name := p.text("StageName")
-	if name != "" && parts.deployedStage == "" && a.checkStageName(p.raw("StageName"), name) {
-		parts.deployedStage = name
-	}
-	p.rest(nil, nil)
-}
-
-// finish settles the stage and adds the API to the stack.
+// finish adds the API to the stack.
 func (a *apiLoader) finish(parts *apiParts) {
 	api := &parts.api
-	if api.Stage.Name == "" {
-		api.Stage.Name = parts.deployedStage
-	}
-	if api.Stage.Name == "" {
-		api.Stage.Name = "default"
-		a.note(parts.resource, parts.resource.line, "the API has no stage, and AWS would not serve it; here its stage is called default. Declare an AWS::ApiGatewayV2::Stage")
-	}
 	slices.SortStableFunc(api.Routes, func(x, y apigw.Route) int { return cmp.Compare(x.Line, y.Line) })
+	a.checkRouteSettings(parts)
+	a.checkKeysAsked(parts)
+	if n := len(api.Routes); n > stack.MaxRoutes {
+		a.problem(parts.resource.node, "the API has %d routes, and API Gateway takes %d", n, stack.MaxRoutes)
+	}
 	a.stack.APIs = append(a.stack.APIs, *api)
-}
-
-// functionInURI cuts the function's ARN out of an integration URI.
-func functionInURI(uri string) (arn string, ok bool) {
-	head, rest, _ := strings.Cut(uri, ":lambda:path/")
-	_, rest, _ = strings.Cut(rest, "/functions/")
-	arn, ok = strings.CutSuffix(rest, "/invocations")
-	return arn, ok && strings.HasPrefix(head, "arn:") && strings.Contains(head, ":apigateway:")
 }

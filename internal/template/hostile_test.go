@@ -44,6 +44,16 @@ func TestHostile(t *testing.T) {
 		"many wrong references": {"t.yaml", wrongReferences(15_000), "and 14980 more problems"},
 		"many wrong properties": {"t.yaml", repeat("Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n", "      P%d: 1\n", 30_000), ""},
 		"globals times many":    {"t.yaml", globalsTimesMany(), "Globals are too large"},
+		"repeated keys":         {"t.yaml", oneQueue + repeat("Metadata:\n", "  K%d: 1\n", 40_000) + repeat("", "  K%d: 2\n", 40_000), ""},
+		"schema in itself":      {"t.yaml", "Mappings: {M: {a: {b: {x: !FindInMap [M, a, b], y: !FindInMap [M, a, b]}}}}\n" + oneModel + "!FindInMap [M, a, b]", "levels deep"},
+		"wide schema":           {"t.yaml", oneModel + "'" + wideSchema(15_000) + "'", "may have"},
+		"models of models":      {"t.yaml", oneModel + "{}\n" + modelsOfModels(1500), "come to more than"},
+		"many schemas":          {"t.yaml", oneModel + "{}\n" + repeat("", "  M%d: {Type: AWS::ApiGatewayV2::Model, Properties: {ApiId: !Ref Api, Name: M%[1]d, Schema: {properties: {a: {pattern: '(a*)*'}, b: {$ref: '#'}}}}}\n", 1500), ""},
+		"stage variables":       {"t.yaml", stageVariables(), "more than 8192 bytes"},
+		"plans times stages":    {"t.yaml", plansTimesStages(20, 200), ""},
+		"mapping templates":     {"t.yaml", oneModel + "{}\n" + repeat("", "  I%d: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api, IntegrationType: MOCK, RequestTemplates: {$default: '"+strings.Repeat("#if(true)a#end", 300)+"'}}}\n", 1500), "API Gateway does not take"},
+		"regular expressions":   {"t.yaml", oneModel + "{}\n" + repeat("", "  M%d: {Type: AWS::ApiGatewayV2::Model, Properties: {ApiId: !Ref Api, Name: M%[1]d, Schema: {pattern: 'a{1000}b{900}'}}}\n", 500), ""},
+		"large schemas":         {"t.yaml", oneModel + "{}\n" + repeat("", "  M%d: {Type: AWS::ApiGatewayV2::Model, Properties: {ApiId: !Ref Api, Name: M%[1]d, Schema: '"+wideSchema(490)+"'}}\n", 20), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := allocated()
@@ -59,6 +69,49 @@ func TestHostile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// oneModel is an API with a model whose schema follows.
+const oneModel = `Resources:
+  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET, RouteSelectionExpression: a}}
+  Model:
+    Type: AWS::ApiGatewayV2::Model
+    Properties:
+      ApiId: !Ref Api
+      Name: Model
+      Schema: `
+
+func wideSchema(n int) string {
+	return `{"properties":{` + strings.TrimSuffix(repeat("", `"p%d":{"not":{"type":"string"}},`, n), ",") + `}}`
+}
+
+// modelsOfModels are many small models that each refer to one large one.
+func modelsOfModels(n int) string {
+	large := "  Large: {Type: AWS::ApiGatewayV2::Model, Properties: {ApiId: !Ref Api, Name: Large, Schema: '{\"title\":\"" + strings.Repeat("a", 300<<10) + "\"}'}}\n"
+	return large + repeat("", "  M%d: {Type: AWS::ApiGatewayV2::Model, Properties: {ApiId: !Ref Api, Name: M%[1]d, Schema: {$ref: !Sub 'https://apigateway.amazonaws.com/restapis/${Api}/models/Large'}}}\n", n)
+}
+
+func stageVariables() string {
+	uri := "https://" + strings.Repeat("${stageVariables.a}", 40_000)
+	return oneModel + "{}\n" +
+		"  Stage: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Api, StageName: a, StageVariables: {a: " + strings.Repeat("a", 1<<20) + "}}}\n" +
+		"  I: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api, IntegrationType: HTTP, IntegrationUri: '" + uri + "'}}\n" +
+		"  R: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: r, Target: !Sub 'integrations/${I}'}}\n"
+}
+
+// plansTimesStages has as many plans for as many APIs, with a key each.
+func plansTimesStages(apis, plans int) string {
+	out := bytes.NewBufferString("Resources:\n")
+	var stages strings.Builder
+	for i := range apis {
+		fmt.Fprintf(out, "  A%d: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET, RouteSelectionExpression: a}}\n", i)
+		fmt.Fprintf(&stages, "{ApiId: !Ref A%d, Stage: default}, ", i)
+	}
+	for i := range plans {
+		fmt.Fprintf(out, "  P%d: {Type: AWS::ApiGateway::UsagePlan, Properties: {ApiStages: [%s]}}\n", i, strings.TrimSuffix(stages.String(), ", "))
+		fmt.Fprintf(out, "  K%d: {Type: AWS::ApiGateway::ApiKey}\n  L%[1]d: {Type: AWS::ApiGateway::UsagePlanKey, Properties: {KeyId: !Ref K%[1]d, UsagePlanId: !Ref P%[1]d}}\n", i)
+	}
+	return out.String()
 }
 
 // allocated is how much was ever allocated, so an upper bound of what is in use.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -12,11 +13,12 @@ import (
 // parseJSON reads a template that is valid JSON. It does not go through the
 // YAML reader, because YAML stumbles over JSON that is fine: tabs before the
 // first brace, escaped surrogate pairs, names of more than 1,024 characters.
-func parseJSON(file string, data []byte) (*node, error) {
+func parseJSON(file string, data []byte) (*node, []repeatedKey, error) {
 	r := &jsonReader{builder: builder{file: file}, data: data, line: 1, column: 1}
 	r.decoder = json.NewDecoder(bytes.NewReader(data))
 	r.decoder.UseNumber()
-	return r.value()
+	root, err := r.value()
+	return root, r.repeated, err
 }
 
 // syntaxErrorJSON says where and why data is not JSON.
@@ -116,4 +118,129 @@ func (r *jsonReader) entry(n *node) error {
 		return err
 	}
 	return r.setField(n, name.(string), line, column, r.value)
+}
+
+// jsonText writes a value as JSON, with the calls in it evaluated and what is
+// AWS::NoValue left out.
+func (e *evaluator) jsonText(n *node) (string, error) {
+	w := &jsonWriter{evaluator: e, from: n}
+	if err := w.value(n); err != nil {
+		return "", err
+	}
+	return w.out.String(), nil
+}
+
+type jsonWriter struct {
+	*evaluator
+	// from is the value as a whole; depth counts how far in the writer is. A
+	// mapping can hold a call that leads to itself.
+	from  *node
+	depth int
+	out   strings.Builder
+}
+
+func (w *jsonWriter) value(n *node) error {
+	v, err := w.resolve(n)
+	if err != nil {
+		return err
+	}
+	w.depth++
+	defer func() { w.depth-- }()
+	switch {
+	case w.depth > maxDepth:
+		return w.errorf(w.from, "the value is nested more than %d levels deep", maxDepth)
+	case w.out.Len() > maxText:
+		return w.errorf(w.from, "the value becomes longer than %d bytes", maxText)
+	}
+	switch v.kind {
+	case kindObject:
+		return w.object(v)
+	case kindList:
+		return w.list(v)
+	case kindNumber:
+		w.out.WriteString(jsonNumber(v.text))
+	case kindBool:
+		w.out.WriteString(strings.ToLower(v.text))
+	case kindString:
+		w.out.WriteString(jsonString(v.text))
+	default:
+		w.out.WriteString("null")
+	}
+	return nil
+}
+
+func (w *jsonWriter) object(n *node) error {
+	w.out.WriteByte('{')
+	first := true
+	for _, f := range n.fields {
+		absent, err := w.isAbsent(f.value)
+		if err != nil {
+			return err
+		}
+		if absent {
+			continue
+		}
+		if !first {
+			w.out.WriteByte(',')
+		}
+		first = false
+		w.out.WriteString(jsonString(f.name))
+		w.out.WriteByte(':')
+		if err := w.value(f.value); err != nil {
+			return err
+		}
+	}
+	w.out.WriteByte('}')
+	return nil
+}
+
+func (w *jsonWriter) list(n *node) error {
+	items, err := w.evaluator.list(n)
+	if err != nil {
+		return err
+	}
+	w.out.WriteByte('[')
+	for i, item := range items {
+		if i > 0 {
+			w.out.WriteByte(',')
+		}
+		if err := w.value(item); err != nil {
+			return err
+		}
+	}
+	w.out.WriteByte(']')
+	return nil
+}
+
+func (w *jsonWriter) isAbsent(n *node) (bool, error) {
+	v, err := w.resolve(n)
+	return err == nil && v.kind == kindAbsent, err
+}
+
+// jsonNumber writes a number of YAML, which may be 0x1F, 1_000 or .5, as JSON
+// has it; what JSON has no number for, such as .inf, becomes text.
+func jsonNumber(text string) string {
+	if json.Valid([]byte(text)) {
+		return text
+	}
+	plain := strings.ReplaceAll(text, "_", "")
+	if n, err := strconv.ParseInt(plain, 0, 64); err == nil {
+		return strconv.FormatInt(n, 10)
+	}
+	if f, err := strconv.ParseFloat(plain, 64); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+		return strconv.FormatFloat(f, 'g', -1, 64)
+	}
+	return jsonString(text)
+}
+
+// jsonString writes a JSON string. Bytes that are no UTF-8 become the
+// replacement character.
+func jsonString(text string) string {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(text) != nil {
+		return `""` // a string can always be written
+	}
+	return strings.TrimSuffix(out.String(), "\n")
 }

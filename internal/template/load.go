@@ -4,8 +4,8 @@
 //
 // The rules come from the CloudFormation user guide (template anatomy,
 // intrinsic functions, pseudo parameters), the resource references of
-// AWS::ApiGatewayV2, AWS::Lambda, AWS::SQS and AWS::DynamoDB, and the SAM
-// specification.
+// AWS::ApiGatewayV2, AWS::ApiGateway (keys and usage plans), AWS::Lambda,
+// AWS::SQS and AWS::DynamoDB, and the SAM specification.
 package template
 
 import (
@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatepost-dev/gatepost/stack"
@@ -105,15 +106,15 @@ func LoadBytes(name string, data []byte, dir string, opts Options) (*stack.Stack
 	if err != nil {
 		return nil, err
 	}
-	root, err := parse(name, data)
+	root, repeated, err := parse(name, data)
 	if err != nil {
 		return nil, err
 	}
-	return load(name, root, dir, opts)
+	return load(name, root, repeated, dir, opts)
 }
 
 // parse reads JSON where the text is JSON, and YAML otherwise.
-func parse(name string, data []byte) (*node, error) {
+func parse(name string, data []byte) (*node, []repeatedKey, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	text := bytes.TrimSpace(data)
 	isJSON := bytes.HasPrefix(text, []byte("{"))
@@ -121,7 +122,7 @@ func parse(name string, data []byte) (*node, error) {
 	case isJSON && json.Valid(text):
 		return parseJSON(name, data)
 	case isJSON && strings.EqualFold(filepath.Ext(name), ".json"):
-		return nil, syntaxErrorJSON(name, data)
+		return nil, nil, syntaxErrorJSON(name, data)
 	default:
 		return parseYAML(name, data)
 	}
@@ -194,7 +195,7 @@ type loader struct {
 	permitted map[string]bool
 }
 
-func load(name string, root *node, dir string, opts Options) (*stack.Stack, error) {
+func load(name string, root *node, repeated []repeatedKey, dir string, opts Options) (*stack.Stack, error) {
 	l := &loader{
 		dir:           dir,
 		stack:         &stack.Stack{Name: opts.StackName, Region: opts.Region, Account: opts.Account},
@@ -207,6 +208,9 @@ func load(name string, root *node, dir string, opts Options) (*stack.Stack, erro
 		file: name, opts: opts, types: resourceTypes(),
 		parameters: make(map[string]*parameter), resources: make(map[string]*resource),
 		known: make(map[*node]outcome), busy: make(map[*node]bool), notice: l.addNotice,
+	}
+	for _, k := range repeated {
+		l.noteTemplate(k.line, k.path+" is given twice, in line "+strconv.Itoa(k.first)+" and here; the last one counts, as on AWS")
 	}
 	l.run(root)
 	if err := l.problems.err(); err != nil {
@@ -327,6 +331,7 @@ func (l *loader) readResources(section, globals *node) {
 	for _, f := range l.entries(section) {
 		if r := l.readResource(f); r != nil {
 			l.needsTransform(r)
+			l.refuseSettings(r)
 			l.declare(r)
 		}
 	}
@@ -386,6 +391,13 @@ func (l *loader) each(load func(*resource), types ...string) {
 		} else if err == nil && !r.generated {
 			l.noteInert(r, r.line, "not created, because the condition "+r.condition.text+" is false")
 		}
+	}
+}
+
+// report reports an error, if it is one, at n.
+func (l *loader) report(n *node, err error) {
+	if err != nil {
+		l.problem(n, "%v", err)
 	}
 }
 

@@ -40,6 +40,9 @@ func (l *loader) sortNotices() {
 var runTypes = []string{
 	"AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route",
 	"AWS::ApiGatewayV2::RouteResponse", "AWS::ApiGatewayV2::Stage", "AWS::ApiGatewayV2::Deployment",
+	"AWS::ApiGatewayV2::Authorizer", "AWS::ApiGatewayV2::IntegrationResponse", "AWS::ApiGatewayV2::Model",
+	"AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping",
+	"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::UsagePlanKey",
 	"AWS::Lambda::Function", "AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping",
 	"AWS::Serverless::Function", "AWS::Serverless::WebSocketApi",
 	"AWS::SQS::Queue", "AWS::DynamoDB::Table",
@@ -52,7 +55,7 @@ var inertTypes = []string{
 	"AWS::IAM::", "AWS::Logs::", "AWS::CloudWatch::", "AWS::XRay::", "AWS::CDK::Metadata",
 	"AWS::ApiGateway::Account", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy",
 	"AWS::Lambda::Version", "AWS::Lambda::Alias", "AWS::Lambda::LayerVersionPermission",
-	"AWS::KMS::", "AWS::CodeDeploy::", "AWS::ApplicationAutoScaling::",
+	"AWS::KMS::", "AWS::CodeDeploy::", "AWS::ApplicationAutoScaling::", "AWS::Route53::", "AWS::CertificateManager::",
 	"AWS::CloudFormation::WaitConditionHandle", "AWS::CloudFormation::WaitCondition",
 }
 

@@ -19,6 +19,8 @@ type properties struct {
 	// prefix leads from the resource's properties to here, as in "Environment.".
 	prefix string
 	read   map[string]bool
+	// idle are the names of properties that are known and not needed here.
+	idle []string
 }
 
 func (l *loader) properties(r *resource) *properties {
@@ -88,6 +90,41 @@ func (p *properties) number(name string, low, high, otherwise int) int {
 		return otherwise
 	}
 	return n
+}
+
+// decimal returns a number that is not negative and may have a fraction, or
+// otherwise.
+func (p *properties) decimal(name string, otherwise float64) float64 {
+	v := p.value(name)
+	if v == nil {
+		return otherwise
+	}
+	n, err := strconv.ParseFloat(v.text, 64)
+	if !v.isScalar() || err != nil || !(n >= 0 && n <= math.MaxInt32) {
+		p.loader.problem(p.raw(name), "%s must be a number that is not negative, not %s", name, describe(v))
+		return otherwise
+	}
+	return n
+}
+
+// oneOf returns a property that is one of a few words, or "". Another word is a
+// problem.
+func (p *properties) oneOf(name string, words ...string) string {
+	text := p.text(name)
+	if p.value(name) == nil || slices.Contains(words, text) {
+		return text
+	}
+	p.loader.problem(p.raw(name), "%s must be %s, not %s%s", name, alternatives(words), quote(text), p.loader.hint(text, words))
+	return ""
+}
+
+// alternatives writes "A, B or C".
+func alternatives(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // seconds is number for a duration that the template gives in seconds.
@@ -183,8 +220,9 @@ func (p *properties) within(name string, n *node) *properties {
 	return &properties{loader: p.loader, resource: p.resource, node: n, prefix: p.prefix + name + ".", read: make(map[string]bool)}
 }
 
-// textMap returns a property that is a map of texts, or nil.
-func (p *properties) textMap(name string) map[string]string {
+// textMap returns a property that is a map of texts, or nil. Each of checks may
+// say what is wrong with an entry.
+func (p *properties) textMap(name string, checks ...func(key, text string) error) map[string]string {
 	m := p.nested(name)
 	if m == nil || len(m.node.fields) == 0 {
 		return nil
@@ -194,10 +232,14 @@ func (p *properties) textMap(name string) map[string]string {
 		v := m.value(f.name)
 		switch {
 		case v == nil:
-		case v.isScalar():
-			all[f.name] = v.text
-		default:
+			continue
+		case !v.isScalar():
 			p.loader.problem(f.value, "the value must be text, not %s", v.kind)
+			continue
+		}
+		all[f.name] = v.text
+		for _, check := range checks {
+			p.loader.report(f.value, check(f.name, v.text))
 		}
 	}
 	return all
@@ -217,6 +259,37 @@ func describe(v *node) string {
 // onlyWords are properties that describe and do nothing, on AWS as here.
 var onlyWords = []string{"Description", "OperationName", "Tags", "PropagateTags", "VersionDescription"}
 
+// inert names properties that are known and not needed here; rest tells of
+// those that are given.
+func (p *properties) inert(names ...string) { p.idle = append(p.idle, names...) }
+
+// withoutEffect notes a property that does nothing, here as on AWS or for a
+// reason that the sentence gives.
+func (p *properties) withoutEffect(name, why string) {
+	if n := p.raw(name); n != nil {
+		p.loader.note(p.resource, n.line, p.prefix+name+" has no effect: "+why)
+	}
+}
+
+// given reports whether a property is there, without asking what it is.
+func (p *properties) given(name string) bool {
+	n := p.raw(name)
+	if n == nil {
+		return false
+	}
+	v, err := p.loader.evaluator.resolve(n)
+	return err != nil || v.kind != kindAbsent
+}
+
+// ofHTTPAPIs notes properties that only HTTP APIs have.
+func (p *properties) ofHTTPAPIs(names ...string) {
+	for _, name := range names {
+		if n := p.raw(name); n != nil {
+			p.loader.note(p.resource, n.line, p.prefix+name+" belongs to HTTP APIs and has no effect on a WebSocket API")
+		}
+	}
+}
+
 // maxUnknown is how many unknown properties of one map are noted one by one.
 const maxUnknown = 20
 
@@ -224,6 +297,7 @@ const maxUnknown = 20
 // sentence that says what is missing; those of inert, in one notice and as not
 // needed; and the ones that are not known at all.
 func (p *properties) rest(inert []string, gaps map[string]string) {
+	inert = append(inert, p.idle...)
 	var idle []string
 	unknown := 0
 	known := slices.Sorted(maps.Keys(p.read))

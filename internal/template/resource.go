@@ -29,7 +29,9 @@ type resource struct {
 	generated bool
 	// stage is the name of a SAM API's stage, or nil.
 	stage *node
-	line  int
+	// ordered is true for a route whose SAM API lists it as ordered.
+	ordered bool
+	line    int
 }
 
 // resourceType tells what Ref and Fn::GetAtt give for the resources of a type.

@@ -1,94 +1,13 @@
 package template
 
 import (
-	"encoding/json"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/stack"
 )
-
-// integration is one AWS::ApiGatewayV2::Integration, before a route takes it.
-type integration struct {
-	resource *resource
-	apiID    string
-	typ      string
-	// function is the name of the function that it invokes.
-	function string
-	// problem says why that function cannot be invoked, and at is the place.
-	problem string
-	at      *node
-	timeout time.Duration
-	// ownRole is true when the integration brings credentials of its own and so
-	// needs no permission on the function.
-	ownRole bool
-	// accepts is true for a MOCK that answers every request with success.
-	accepts bool
-}
-
-var integrationTypes = []string{"AWS", "AWS_PROXY", "HTTP", "HTTP_PROXY", "MOCK"}
-
-// loadIntegration reads AWS::ApiGatewayV2::Integration. What is wrong with its
-// function is reported by the route that leads there.
-func (a *apiLoader) loadIntegration(r *resource) {
-	p := a.properties(r)
-	parts := a.apiOf(p)
-	if parts == nil {
-		return
-	}
-	p.require("IntegrationType", "it is AWS_PROXY for a Lambda function")
-	in := &integration{resource: r, apiID: parts.api.ID, typ: p.text("IntegrationType"), at: nodeOr(p.raw("IntegrationUri"), p.node)}
-	a.integrations[a.id(r.id, 7)] = in
-	if in.typ != "" && !slices.Contains(integrationTypes, in.typ) {
-		a.problem(p.raw("IntegrationType"), "IntegrationType must be one of %s, not %s", strings.Join(integrationTypes, ", "), quote(in.typ))
-	}
-	if in.typ != string(apigw.AWSProxy) {
-		in.accepts = in.typ == "MOCK" && alwaysAccepts(p)
-		return
-	}
-	a.loadProxy(p, in)
-	p.rest([]string{"ConnectionId", "ConnectionType", "IntegrationMethod", "PassthroughBehavior", "PayloadFormatVersion",
-		"RequestTemplates", "TemplateSelectionExpression", "TlsConfig"},
-		map[string]string{
-			"RequestParameters":       "nothing is mapped into the event",
-			"ContentHandlingStrategy": "the message passes as text",
-		})
-}
-
-// loadProxy reads what an AWS_PROXY integration adds: the function.
-func (a *apiLoader) loadProxy(p *properties, in *integration) {
-	in.timeout = time.Duration(p.number("TimeoutInMillis", 50, 29000, 0)) * time.Millisecond
-	in.ownRole = p.value("CredentialsArn") != nil
-	p.require("IntegrationUri", "it names the function to invoke")
-	uri := p.text("IntegrationUri")
-	arn, ok := functionInURI(uri)
-	switch {
-	case uri == "":
-	case !ok:
-		a.problem(in.at, "%s is not a function's invocation URI; it has the form arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION-ARN/invocations", quote(uri))
-	case strings.Contains(arn, "${stageVariables."):
-		in.problem = "a function named by a stage variable, which Gatepost cannot resolve yet: " + quote(arn)
-	default:
-		found := a.findFunction(arn)
-		in.function, in.problem = found.name, found.problem
-	}
-}
-
-// alwaysAccepts reports whether a MOCK integration answers success whatever the
-// request is: its templates have no variables, and give a status of 2xx.
-func alwaysAccepts(p *properties) bool {
-	for _, template := range p.textMap("RequestTemplates") {
-		var answer struct {
-			StatusCode int `json:"statusCode"`
-		}
-		if strings.ContainsAny(template, "#$") || json.Unmarshal([]byte(template), &answer) != nil || answer.StatusCode/100 != 2 {
-			return false
-		}
-	}
-	return true
-}
 
 // loadRouteResponse reads AWS::ApiGatewayV2::RouteResponse.
 func (a *apiLoader) loadRouteResponse(r *resource) {
@@ -129,19 +48,15 @@ func (a *apiLoader) loadRoute(r *resource) {
 	if key == "" || !a.checkRouteKey(p, parts, key) {
 		return
 	}
-	a.refuseAuthorization(p, key)
-	route := apigw.Route{Key: key, Line: r.line}
+	route := apigw.Route{Key: key, Line: r.line, Ordered: a.isOrdered(r)}
+	a.authorize(p, parts, &route)
 	route.TwoWay = a.answers(p, key)
-	keep := a.integrate(p, parts, &route)
-	p.rest(nil,
-		map[string]string{
-			"ModelSelectionExpression": "messages are not validated",
-			"RequestModels":            "messages are not validated",
-			"RequestParameters":        "parameters are not required of clients",
-		})
-	if keep {
-		parts.api.Routes = append(parts.api.Routes, route)
-	}
+	a.loadRequestParameters(p, &route)
+	a.loadRequestModels(p, parts, &route)
+	a.integrate(p, parts, &route)
+	p.ofHTTPAPIs("AuthorizationScopes")
+	p.rest(nil, nil)
+	parts.api.Routes = append(parts.api.Routes, route)
 }
 
 var reservedKeys = []string{apigw.RouteConnect, apigw.RouteDisconnect, apigw.RouteDefault}
@@ -160,25 +75,6 @@ func (a *apiLoader) checkRouteKey(p *properties, parts *apiParts, key string) bo
 	return true
 }
 
-// refuseAuthorization keeps a route that asks for a check from loading as long
-// as the check cannot be made: to load it would let everybody in.
-func (a *apiLoader) refuseAuthorization(p *properties, key string) {
-	kind := p.text("AuthorizationType")
-	at := p.raw("AuthorizationType")
-	asks := ""
-	switch {
-	case p.value("AuthorizationType") != nil && kind != "NONE":
-		asks = "authorization of the type " + quote(kind)
-	case p.value("AuthorizerId") != nil:
-		asks, at = "an authorizer", p.raw("AuthorizerId")
-	case p.flag("ApiKeyRequired", false):
-		asks, at = "an API key", p.raw("ApiKeyRequired")
-	}
-	if asks != "" {
-		a.problem(at, "route %s asks for %s; Gatepost cannot check it yet and so refuses to load it", key, asks)
-	}
-}
-
 // answers reports whether the function's answer goes back to the client, which
 // takes both an expression on the route and a route response.
 func (a *apiLoader) answers(p *properties, key string) bool {
@@ -195,56 +91,102 @@ func (a *apiLoader) answers(p *properties, key string) bool {
 	return expression == "$default" && hasResponse
 }
 
-// integrate gives the route what its Target names. It returns false for a
-// route that cannot be kept.
-func (a *apiLoader) integrate(p *properties, parts *apiParts, route *apigw.Route) bool {
+// loadRequestParameters reads what $connect declares: a name and whether
+// clients must send it, as {Required: true} or as true alone.
+func (a *apiLoader) loadRequestParameters(p *properties, route *apigw.Route) {
+	given := p.raw("RequestParameters")
+	if given != nil && route.Key != apigw.RouteConnect {
+		a.note(p.resource, given.line, "RequestParameters have no effect on the route "+route.Key+": $connect alone has query parameters and headers")
+		return
+	}
+	declared := p.nested("RequestParameters")
+	if declared == nil {
+		return
+	}
+	route.RequestParameters = make(map[string]bool, len(declared.node.fields))
+	for _, f := range declared.node.fields {
+		v := declared.value(f.name)
+		if v == nil {
+			continue
+		}
+		a.report(f.value, stack.CheckConnectParameter(f.name))
+		if v.kind == kindObject {
+			constraints := declared.within(f.name, v)
+			route.RequestParameters[f.name] = constraints.flag("Required", false)
+			constraints.rest(nil, nil)
+			continue
+		}
+		route.RequestParameters[f.name] = declared.flag(f.name, false)
+	}
+}
+
+// loadRequestModels reads which model the messages of a route must fit.
+func (a *apiLoader) loadRequestModels(p *properties, parts *apiParts, route *apigw.Route) {
+	route.ModelSelectionExpression = p.expression("ModelSelectionExpression", apigw.ParseExpression)
+	names := p.nested("RequestModels")
+	if names != nil {
+		route.RequestModels = make(map[string]string, len(names.node.fields))
+		for _, f := range names.node.fields {
+			if m := a.modelOf(p.resource, parts, f.value, names.text(f.name)); m != nil {
+				route.RequestModels[f.name] = m.text
+			}
+		}
+	}
+	hasModels := len(route.RequestModels) > 0
+	switch {
+	case hasModels && route.ModelSelectionExpression == "":
+		a.note(p.resource, p.raw("RequestModels").line, "route "+route.Key+" has RequestModels and no ModelSelectionExpression: as on AWS its messages are not validated")
+	case !hasModels && route.ModelSelectionExpression != "":
+		a.note(p.resource, p.raw("ModelSelectionExpression").line, "route "+route.Key+" has a ModelSelectionExpression and no RequestModels: as on AWS no message fits")
+	}
+}
+
+// integrate gives the route what its Target names.
+func (a *apiLoader) integrate(p *properties, parts *apiParts, route *apigw.Route) {
 	target := p.text("Target")
 	if p.value("Target") == nil {
-		return true
+		return
 	}
 	id, ok := strings.CutPrefix(target, "integrations/")
 	in := a.integrations[id]
 	switch {
 	case !ok:
 		a.problem(p.raw("Target"), "route %s targets %s; a target has the form integrations/ID, with a Ref to an AWS::ApiGatewayV2::Integration", route.Key, quote(target))
-		return false
 	case in == nil:
 		a.problem(p.raw("Target"), "route %s targets %s, which no resource of this template declares; refer to an AWS::ApiGatewayV2::Integration", route.Key, quote(target))
-		return false
 	case in.apiID != parts.api.ID:
 		a.problem(p.raw("Target"), "route %s targets %s, which belongs to another API", route.Key, in.resource.id)
-		return false
-	case in.typ != string(apigw.AWSProxy):
-		return a.keepWithout(p, route, in)
 	case in.problem != "":
 		a.problem(in.at, "route %s targets %s", route.Key, in.problem)
-		return false
+	default:
+		a.take(p, route, in)
 	}
-	a.checkPermission(in)
-	route.Integration = &apigw.Integration{Type: apigw.AWSProxy, Function: in.function, Timeout: in.timeout}
-	return true
 }
 
-// keepWithout decides about a route whose integration is not run. $connect
-// decides who may come in, so it cannot be left out: without it everybody may.
-func (a *apiLoader) keepWithout(p *properties, route *apigw.Route, in *integration) bool {
-	switch {
-	case route.Key != apigw.RouteConnect:
-		a.note(p.resource, p.resource.line, fmt.Sprintf("route %s is left out: its integration %s is of the type %s, which is not supported yet", route.Key, in.resource.id, in.typ))
-		return false
-	case in.accepts:
-		a.note(p.resource, p.resource.line, "route $connect has an integration of the type MOCK, which lets every client in; so does the route here, without it")
-		return true
+// take gives the route its integration, and tells of what does not go together.
+func (a *apiLoader) take(p *properties, route *apigw.Route, in *integration) {
+	value := in.value
+	route.Integration = &value
+	if value.Function != "" {
+		a.checkPermission(in.resource, value.Function, in.ownRole)
 	}
-	a.problem(p.raw("Target"), "route $connect decides who may connect, and its integration is of the type %s; Gatepost cannot run it yet and so refuses to load it", in.typ)
-	return false
-}
-
-// checkPermission notes a function that API Gateway may not invoke on AWS.
-func (a *apiLoader) checkPermission(in *integration) {
-	if a.permitted[in.function] || in.ownRole || a.warned[in.function] {
+	isProxy := value.Type == apigw.AWSProxy || value.Type == apigw.HTTPProxy
+	if route.TwoWay && !isProxy && len(value.Responses) == 0 {
+		a.note(p.resource, p.resource.line, "route "+route.Key+" answers, and its integration "+in.resource.id+" of the type "+string(value.Type)+" has no AWS::ApiGatewayV2::IntegrationResponse, which makes the answer")
+	}
+	if route.Key == apigw.RouteConnect {
 		return
 	}
-	a.warned[in.function] = true
-	a.note(in.resource, in.resource.line, "no AWS::Lambda::Permission lets API Gateway (apigateway.amazonaws.com) invoke the function "+in.function+"; it works here, and fails on AWS")
+	for _, target := range slices.Sorted(maps.Keys(value.RequestParameters)) {
+		if source := value.RequestParameters[target]; isHandshakeSource(source) {
+			a.note(in.resource, in.resource.line, "route "+route.Key+" cannot set "+target+" from "+source+": $connect alone has query parameters and headers")
+		}
+	}
+}
+
+// isHandshakeSource reports whether a request parameter comes from the query or
+// the headers, which only the handshake has.
+func isHandshakeSource(source string) bool {
+	rest, ok := strings.CutPrefix(source, "route.request.")
+	return ok && rest != "body" && !strings.HasPrefix(rest, "body.")
 }

@@ -106,11 +106,13 @@ func (l *loader) merge(global, local *node) (*node, error) {
 }
 
 // generate adds a resource that SAM makes of r.
-func (l *loader) generate(r *resource, id, typ string, line int, properties *node) {
-	l.declare(&resource{
+func (l *loader) generate(r *resource, id, typ string, line int, properties *node) *resource {
+	made := &resource{
 		id: id, typ: typ, declared: r.declared, generated: true,
 		node: properties, properties: properties, condition: r.condition, line: line,
-	})
+	}
+	l.declare(made)
+	return made
 }
 
 // needsTransform notes SAM types in a template that AWS would not take for a

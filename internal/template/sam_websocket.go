@@ -7,8 +7,9 @@ import (
 )
 
 // expandWebSocketAPI turns an AWS::Serverless::WebSocketApi into an Api with
-// the same logical id, a Stage, and for each route a Route, an Integration and a
-// Permission, named as SAM names them. SAM makes no RouteResponse.
+// the same logical id, a Stage, for each route a Route, an Integration and a
+// Permission, and for its Auth and Domain what they stand for, all named as SAM
+// names them. SAM makes no RouteResponse.
 func (l *loader) expandWebSocketAPI(r *resource) {
 	p := l.properties(r)
 	routes := p.raw("Routes")
@@ -16,19 +17,26 @@ func (l *loader) expandWebSocketAPI(r *resource) {
 		l.problem(nodeOr(routes, r.properties), "the API needs Routes, a map from route key to the function's FunctionArn")
 		return
 	}
-	if auth := p.raw("Auth"); auth != nil && routes.field("$connect") == nil {
+	auth := p.raw("Auth")
+	if auth != nil && routes.field("$connect") == nil {
 		l.problem(auth, "Auth is checked on the route $connect, and there is none in Routes")
 	}
+	ordered := l.orderedRoutes(r, routes)
 	for _, f := range l.entries(routes) {
-		l.expandRoute(r, f, p.raw("Auth"))
+		if route := l.expandRoute(r, f, auth); route != nil {
+			route.ordered = ordered[f.name]
+		}
 	}
 	l.expandStage(r, p)
+	if domain := p.raw("Domain"); domain != nil {
+		l.expandDomain(r, domain)
+	}
 	api := madeObject(r.properties).with("ProtocolType", madeText(r.properties, "WEBSOCKET"))
 	for _, name := range []string{"Name", "RouteSelectionExpression", "ApiKeySelectionExpression", "DisableExecuteApiEndpoint",
 		"DisableSchemaValidation", "IpAddressType"} {
 		api.with(name, p.raw(name))
 	}
-	p.rest(nil, map[string]string{"Domain": "the API is served under its own address only"})
+	p.rest(nil, nil)
 	r.typ, r.properties = "AWS::ApiGatewayV2::Api", api
 }
 
@@ -51,18 +59,19 @@ func (l *loader) expandStage(r *resource, p *properties) {
 	l.generate(r, id, "AWS::ApiGatewayV2::Stage", r.line, stage)
 }
 
-// expandRoute makes the resources of one entry of Routes.
-func (l *loader) expandRoute(r *resource, f field, auth *node) {
+// expandRoute makes the resources of one entry of Routes, and returns the
+// Route, or nil for an entry that is wrong.
+func (l *loader) expandRoute(r *resource, f field, auth *node) *resource {
 	spec := f.value
 	name, ok := routeIDPart(f.name)
 	if !ok {
 		l.problem(spec, "the route key %s is not one for SAM: it takes letters and digits, and $connect, $disconnect and $default", quote(f.name))
-		return
+		return nil
 	}
 	function := spec.field("FunctionArn")
 	if function == nil {
 		l.problem(spec, "the route needs the FunctionArn of its function")
-		return
+		return nil
 	}
 	base := r.id + name
 	route := madeObject(spec).
@@ -71,9 +80,9 @@ func (l *loader) expandRoute(r *resource, f field, auth *node) {
 		with("Target", madeJoin(spec, madeText(spec, "integrations/"), madeRef(spec, base+"Integration")))
 	l.copyRouteProperties(r, spec, route)
 	if auth != nil && f.name == "$connect" {
-		l.expandAuth(route, auth)
+		l.expandAuth(r, route, auth)
 	}
-	l.generate(r, base+"Route", "AWS::ApiGatewayV2::Route", f.line, route)
+	made := l.generate(r, base+"Route", "AWS::ApiGatewayV2::Route", f.line, route)
 	l.generate(r, base+"Integration", "AWS::ApiGatewayV2::Integration", f.line, madeObject(spec).
 		with("ApiId", madeRef(spec, r.id)).
 		with("IntegrationType", madeText(spec, "AWS_PROXY")).
@@ -82,6 +91,7 @@ func (l *loader) expandRoute(r *resource, f field, auth *node) {
 	l.generate(r, base+"Permission", "AWS::Lambda::Permission", f.line, madeObject(spec).
 		with("FunctionName", function).
 		with("Principal", madeText(spec, "apigateway.amazonaws.com")))
+	return made
 }
 
 // routeProperties are what an entry of Routes hands on to its Route.
@@ -89,9 +99,12 @@ var routeProperties = []string{"ApiKeyRequired", "ModelSelectionExpression", "Op
 	"RouteResponseSelectionExpression"}
 
 func (l *loader) copyRouteProperties(r *resource, spec, route *node) {
+	onConnect := route.field("RouteKey").text == "$connect"
 	for _, f := range spec.fields {
 		switch {
 		case f.name == "FunctionArn", f.name == "IntegrationTimeout":
+		case f.name == "RequestParameters" && !onConnect:
+			l.problem(f.value, "SAM takes RequestParameters on the route $connect alone, which has query parameters and headers")
 		case slices.Contains(routeProperties, f.name):
 			route.addField(f)
 		case strings.HasPrefix(f.name, "Authoriz"):
@@ -100,16 +113,6 @@ func (l *loader) copyRouteProperties(r *resource, spec, route *node) {
 			l.note(r, f.line, "the property "+f.name+" is not one of a SAM route and has no effect"+l.hint(f.name, routeProperties))
 		}
 	}
-}
-
-// expandAuth hands the API's Auth to its $connect route.
-func (l *loader) expandAuth(route, auth *node) {
-	kind := auth.field("AuthType")
-	if kind == nil {
-		l.problem(auth, "Auth needs an AuthType: NONE, AWS_IAM or CUSTOM")
-		return
-	}
-	route.with("AuthorizationType", kind)
 }
 
 // routeIDPart is the part of a logical id that SAM makes of a route key: the

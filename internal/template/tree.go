@@ -78,23 +78,35 @@ func (n *node) field(name string) *node {
 	if n == nil || n.kind != kindObject {
 		return nil
 	}
-	if n.index != nil {
-		if i, found := n.index[name]; found {
-			return n.fields[i].value
-		}
-		return nil
-	}
-	for _, f := range n.fields {
-		if f.name == name {
-			return f.value
-		}
+	if i := n.position(name); i >= 0 {
+		return n.fields[i].value
 	}
 	return nil
 }
 
+// position is where the field with this name stands among fields, or -1.
+func (n *node) position(name string) int {
+	if n.index == nil {
+		return slices.IndexFunc(n.fields, func(f field) bool { return f.name == name })
+	}
+	if i, found := n.index[name]; found {
+		return i
+	}
+	return -1
+}
+
+// names returns the names of a map's fields.
+func (n *node) names() []string {
+	names := make([]string, len(n.fields))
+	for i, f := range n.fields {
+		names[i] = f.name
+	}
+	return names
+}
+
 // addField appends a field and reports whether the name is new.
 func (n *node) addField(f field) bool {
-	if n.field(f.name) != nil {
+	if n.position(f.name) >= 0 {
 		return false
 	}
 	if n.index != nil {
@@ -206,7 +218,18 @@ type builder struct {
 	nodes int
 	// steps lead to the value that is being read, for messages.
 	steps []string
+	// repeated are the keys that were given again, at most maxRepeated.
+	repeated []repeatedKey
 }
+
+// repeatedKey is a key that a map has twice.
+type repeatedKey struct {
+	path        string
+	first, line int
+}
+
+// maxRepeated is how many repeated keys of one template are told.
+const maxRepeated = 20
 
 // newNode returns a node, or the error that the template is too large or too
 // deep.
@@ -235,8 +258,8 @@ func (b *builder) addItem(list *node, read func() (*node, error)) error {
 	return nil
 }
 
-// setField adds what read returns to a map. A second field of one name is an
-// error.
+// setField adds what read returns to a map. A second field of one name takes
+// the place of the first, as the readers of YAML and JSON on AWS's side have it.
 func (b *builder) setField(object *node, name string, line, column int, read func() (*node, error)) error {
 	b.steps = append(b.steps, "."+name)
 	defer func() { b.steps = b.steps[:len(b.steps)-1] }()
@@ -245,20 +268,16 @@ func (b *builder) setField(object *node, name string, line, column int, read fun
 		return err
 	}
 	value.parent, value.step = object, "."+name
-	if !object.addField(field{name: name, line: line, column: column, value: value}) {
-		return b.errorf(line, column, "the key is given twice, first in line %d; remove one of them", object.lineOf(name))
+	f := field{name: name, line: line, column: column, value: value}
+	if object.addField(f) {
+		return nil
 	}
+	at := object.position(name)
+	if len(b.repeated) < maxRepeated {
+		b.repeated = append(b.repeated, repeatedKey{path: joinSteps(b.steps), first: object.fields[at].line, line: line})
+	}
+	object.fields[at] = f
 	return nil
-}
-
-// lineOf is the line of a field's name.
-func (n *node) lineOf(name string) int {
-	for _, f := range n.fields {
-		if f.name == name {
-			return f.line
-		}
-	}
-	return 0
 }
 
 func (b *builder) errorf(line, column int, format string, args ...any) *Error {

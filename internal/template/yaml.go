@@ -14,26 +14,27 @@ import (
 
 // parseYAML reads a template that is YAML. Scalars keep the text that the file
 // has, so that dates, account numbers and versions stay what they are.
-func parseYAML(file string, data []byte) (*node, error) {
+func parseYAML(file string, data []byte) (*node, []repeatedKey, error) {
 	r := &yamlReader{builder: builder{file: file}, open: make(map[*yaml.Node]bool)}
 	if marks(data) > maxMarks {
-		return nil, &Error{File: file, Text: fmt.Sprintf("the template is too large: it has more than %d lines, commas and brackets", maxMarks)}
+		return nil, nil, &Error{File: file, Text: fmt.Sprintf("the template is too large: it has more than %d lines, commas and brackets", maxMarks)}
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF), err == nil && len(document.Content) == 0:
-		return nil, &Error{File: file, Text: "the template is empty"}
+		return nil, nil, &Error{File: file, Text: "the template is empty"}
 	case err != nil:
-		return nil, r.syntaxError(err, data)
+		return nil, nil, r.syntaxError(err, data)
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); err == nil {
-		return nil, r.errorf(second.Line, second.Column, "the file holds several YAML documents; a template is one")
+		return nil, nil, r.errorf(second.Line, second.Column, "the file holds several YAML documents; a template is one")
 	} else if !errors.Is(err, io.EOF) {
-		return nil, r.syntaxError(err, data)
+		return nil, nil, r.syntaxError(err, data)
 	}
-	return r.value(document.Content[0])
+	root, err := r.value(document.Content[0])
+	return root, r.repeated, err
 }
 
 // maxMarks bounds what the YAML library is given, which builds its own tree of
