@@ -59,11 +59,10 @@ func (g *Gateway) readHead(nc net.Conn, first []byte) (read []byte, length int, 
 	if length = headLength(first, 0); length > 0 && length <= limit {
 		return first, length, nil
 	}
-	n := g.halfOpen.Add(1)
-	defer g.halfOpen.Add(-1)
-	if most := g.Limits.MaxHandshakes; most > 0 && n > int64(most) {
+	if !g.await(nc) {
 		return nil, 0, errTooManyHeads
 	}
+	defer g.leave(nc)
 	if g.Limits.Handshake > 0 {
 		nc.SetReadDeadline(time.Now().Add(g.Limits.Handshake))
 	}

@@ -77,6 +77,31 @@ func TestTheHandshakesLimitEndsWithIt(t *testing.T) {
 	})
 }
 
+// waiting returns the number of half-open handshakes.
+func (g *Gateway) waiting() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.halfOpen)
+}
+
+// TestShutdownWaitsForNoHead runs on a fake clock.
+func TestShutdownWaitsForNoHead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(system)
+		first := inMemory(t, s, testAPI(), apigw.DefaultLimits())
+		first.Close()
+		client, server := net.Pipe()
+		go s.gateway.ServeConn(server, []byte("GET /main HT"))
+		synctest.Wait()
+		began := time.Now()
+		s.shutdown(t)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the shutdown took %v", took)
+		}
+		client.Close()
+	})
+}
+
 // halfOpen opens n sockets that have sent only the beginning of a head, and
 // returns when the gateway waits for the rest of each.
 func (s *system) halfOpen(t testing.TB, n int) []net.Conn {
@@ -91,7 +116,7 @@ func (s *system) halfOpen(t testing.TB, n int) []net.Conn {
 		io.WriteString(c, "GET /main HTTP/1.1\r\nHost: localhost:3001\r\n")
 		conns = append(conns, c)
 	}
-	eventually(t, "the gateway waits for the heads", func() bool { return s.gateway.halfOpen.Load() == int64(n) })
+	eventually(t, "the gateway waits for the heads", func() bool { return s.gateway.waiting() == n })
 	return conns
 }
 
@@ -124,7 +149,7 @@ func TestHalfOpenHandshakesAreBounded(t *testing.T) {
 	for _, c := range conns {
 		c.Close()
 	}
-	eventually(t, "all places are free", func() bool { return s.gateway.halfOpen.Load() == 0 })
+	eventually(t, "all places are free", func() bool { return s.gateway.waiting() == 0 })
 	s.open(t)
 }
 

@@ -8,7 +8,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,8 +81,6 @@ type Gateway struct {
 	Config
 	// deployed is the API that is served, compiled.
 	deployed atomic.Pointer[deployment]
-	// halfOpen counts the sockets whose request head has not come yet.
-	halfOpen atomic.Int64
 
 	// stopping ends integrations that still run when Shutdown gives up.
 	stopping context.Context
@@ -88,6 +88,8 @@ type Gateway struct {
 
 	mu     sync.Mutex
 	closed bool
+	// halfOpen are the sockets whose request head has not come yet.
+	halfOpen map[net.Conn]struct{}
 	// work counts handshakes and integrations that are under way.
 	work sync.WaitGroup
 }
@@ -104,7 +106,7 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.ConnectLimit == nil {
 		cfg.ConnectLimit = bucketOf(cfg.Limits.ConnectRate, cfg.Limits.ConnectRate)
 	}
-	g := &Gateway{Config: cfg}
+	g := &Gateway{Config: cfg, halfOpen: make(map[net.Conn]struct{})}
 	if err := g.Deploy(cfg.API); err != nil {
 		return nil, err
 	}
@@ -143,14 +145,46 @@ func (g *Gateway) begin() bool {
 	return true
 }
 
+// await enters a socket whose request head has not come, unless there are too
+// many or the gateway is shutting down. leave takes it out.
+func (g *Gateway) await(nc net.Conn) (ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if most := g.Limits.MaxHandshakes; g.closed || most > 0 && len(g.halfOpen) >= most {
+		return false
+	}
+	g.halfOpen[nc] = struct{}{}
+	return true
+}
+
+func (g *Gateway) leave(nc net.Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.halfOpen, nc)
+}
+
+// refuseWork lets nothing begin any more and returns the sockets that nobody
+// needs to wait for.
+func (g *Gateway) refuseWork() []net.Conn {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	return slices.Collect(maps.Keys(g.halfOpen))
+}
+
+// lastMoment is how long what was cut off has to end.
+const lastMoment = 200 * time.Millisecond
+
 // Shutdown closes every connection with 1001, lets their $disconnect and the
 // integrations that run come to an end, and returns when all is done or ctx
-// ends; what still runs then is cut off. The listener must be closed before.
+// ends; what still runs then is cut off, and not waited for if it does not end
+// at once: a client that does not answer its close frame has seconds for that.
+// The listener must be closed before.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	defer g.stop()
-	g.mu.Lock()
-	g.closed = true
-	g.mu.Unlock()
+	for _, nc := range g.refuseWork() {
+		nc.Close()
+	}
 	drainErr := g.Hub.Drain(ctx, conn.Draining)
 	done := make(chan struct{})
 	go func() {
@@ -162,7 +196,10 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		return drainErr
 	case <-ctx.Done():
 		g.stop()
-		<-done
+		select {
+		case <-done:
+		case <-time.After(lastMoment):
+		}
 		return errors.Join(drainErr, ctx.Err())
 	}
 }

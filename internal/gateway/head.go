@@ -27,7 +27,7 @@ func parseHead(raw []byte) (head, error) {
 	if h.method, line, ok = strings.Cut(line, " "); !ok || !isToken(h.method) {
 		return h, errHeadMalformed
 	}
-	if h.target, h.proto, ok = strings.Cut(line, " "); !ok || h.target == "" || !strings.HasPrefix(h.proto, "HTTP/1.") {
+	if h.target, h.proto, ok = strings.Cut(line, " "); !ok || !isTarget(h.target) || !strings.HasPrefix(h.proto, "HTTP/1.") {
 		return h, errHeadMalformed
 	}
 	h.headers = make([]apigw.Header, 0, strings.Count(rest, "\r\n")+1)
@@ -49,6 +49,17 @@ func isToken(s string) bool {
 		c := s[i]
 		alphanumeric := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 		if !alphanumeric && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isTarget refuses an empty request target and one with spaces or control
+// characters (RFC 9112 section 3.2).
+func isTarget(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c == 0x7f {
 			return false
 		}
 	}

@@ -33,7 +33,7 @@ func TestParseHead(t *testing.T) {
 
 func TestMalformedHeads(t *testing.T) {
 	for _, raw := range []string{
-		"", "GET", "GET /", "GET / HTTP/2.0", "G(T / HTTP/1.1", " / HTTP/1.1", "GET  HTTP/1.1", "hello there",
+		"", "GET", "GET /", "GET / HTTP/2.0", "G(T / HTTP/1.1", " / HTTP/1.1", "GET  HTTP/1.1", "hello there", "GET /a\nb HTTP/1.1", "GET /a\rb HTTP/1.1", "GET /a\tb HTTP/1.1", "GET /a\x00b HTTP/1.1", "GET /a\x7f HTTP/1.1",
 		"GET / HTTP/1.1\r\nno colon", "GET / HTTP/1.1\r\n: no name", "GET / HTTP/1.1\r\nspace : x",
 		"GET / HTTP/1.1\r\n folded: x", "GET / HTTP/1.1\r\nA: b\nc", "GET / HTTP/1.1\r\nA: b\x00",
 	} {

@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -256,4 +258,53 @@ func TestShutdownCutsOffWhatDoesNotEnd(t *testing.T) {
 	if err := s.gateway.Shutdown(ctx); err == nil {
 		t.Error("a function that never ends has ended")
 	}
+}
+
+// TestShutdownDoesNotWaitForAClientThatDoesNotAnswer runs on a fake clock.
+func TestShutdownDoesNotWaitForAClientThatDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(system)
+		client := inMemory(t, s, testAPI(), apigw.DefaultLimits())
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := s.gateway.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if took := time.Since(began); took > time.Second+lastMoment {
+			t.Errorf("the shutdown took %v", took)
+		}
+		client.Close()
+	})
+}
+
+// TestTheServerSendsNothingByItself runs on a fake clock: a silent client hears
+// nothing, no ping either, until the idle limit.
+func TestTheServerSendsNothingByItself(t *testing.T) {
+	conformance.Covers(t, "lifecycle.no-server-ping")
+	synctest.Test(t, func(t *testing.T) {
+		s := new(system)
+		client := inMemory(t, s, testAPI(), apigw.DefaultLimits())
+		sweeping, stop := context.WithCancel(context.Background())
+		go s.hub.Run(sweeping)
+		client.SetDeadline(time.Now().Add(10*time.Minute - 5*time.Second))
+		if n, err := client.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d bytes came to a silent client, %v", n, err)
+		}
+		stop()
+		client.Close()
+		s.shutdown(t)
+	})
+}
+
+func TestThereIsNoLimitOnOpenConnections(t *testing.T) {
+	conformance.Covers(t, "limit.no-connection-count")
+	limits := apigw.DefaultLimits()
+	limits.ConnectRate = 0 // the test should not take seconds
+	s := newSystem(t, limits)
+	const n = 1200 // more than a second's new connections
+	for range n {
+		s.rawOpen(t, upgrade("/main", ""))
+	}
+	eventually(t, "all are open", func() bool { return s.hub.Len() == n })
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 // taken counts how many of n requests pass.
@@ -44,6 +46,7 @@ func TestABucketHoldsItsBurst(t *testing.T) {
 }
 
 func TestABucketFillsAgainWithItsRate(t *testing.T) {
+	conformance.Covers(t, "access.throttle-refill")
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBucket(10, 5)
 		taken(b, 5)
