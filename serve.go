@@ -48,7 +48,8 @@ func (h *house) fail(err error) {
 func (h *house) serveAPI(ctx context.Context, a *api) {
 	h.running.Go(func() { a.hub.Run(ctx) })
 	h.running.Go(func() {
-		err := intercept.Serve(ctx, a.listener, h.ca.TLSConfig(), a.gateway.ServeConn)
+		port := &intercept.Port{TLS: h.ca.TLSConfig(), Handle: a.gateway.ServeConn, Handshake: h.cfg.Limits.Handshake, Log: h.cfg.Log}
+		err := port.Serve(ctx, a.listener)
 		if err != nil && ctx.Err() == nil {
 			h.fail(fmt.Errorf("accept clients of %s: %w", a.declared.Name, err))
 		}

@@ -35,6 +35,7 @@ func (g *gate) listen() (string, error) {
 		return "", err
 	}
 	limits, feed := apigw.DefaultLimits(), telemetry.NewFeed()
+	limits.ConnectRate, limits.Rate = 0, 0 // what is measured is past every account's quota
 	api := &apigw.API{
 		ID: "bench00000", Name: "bench", RouteSelectionExpression: "$request.body.action", Stage: apigw.Stage{Name: "main"},
 	}

@@ -159,10 +159,7 @@ func (p *Port) open(c net.Conn) (net.Conn, []byte, error) {
 	if err := c.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, nil, err
 	}
-	buffer := firstBuffers.Get().(*[firstRead]byte)
-	n, err := io.ReadAtLeast(c, buffer[:], 1)
-	first := append([]byte(nil), buffer[:n]...)
-	firstBuffers.Put(buffer)
+	first, err := readFirst(c)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read first bytes: %w", err)
 	}
@@ -171,6 +168,14 @@ func (p *Port) open(c net.Conn) (net.Conn, []byte, error) {
 	}
 	secure, err := handshake(c, first, p.TLS, timeout)
 	return secure, nil, err
+}
+
+// readFirstBuffered is readFirst for what is no socket of the system's.
+func readFirstBuffered(c net.Conn) ([]byte, error) {
+	buffer := firstBuffers.Get().(*[firstRead]byte)
+	defer firstBuffers.Put(buffer)
+	n, err := io.ReadAtLeast(c, buffer[:], 1)
+	return append([]byte(nil), buffer[:n]...), err
 }
 
 // handshake is the server's side of TLS on a connection of which some bytes
