@@ -105,7 +105,7 @@ func (h *house) routeHost(host string) http.Handler {
 	if strings.Contains(host, ".execute-api.") {
 		return nil
 	}
-	return h.endpoint
+	return h.topics.Links(h.endpoint)
 }
 
 func (h *house) addresses() []Address {

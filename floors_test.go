@@ -26,6 +26,7 @@ var floors = map[string]struct {
 	"internal/vtl":                     {1, "mapping templates over JSON documents"},
 	"internal/policy":                  {1, "policy documents, evaluated"},
 	"internal/throttle":                {1, "token buckets and quotas"},
+	"internal/aws/sns":                 {3, "topics"},
 	"internal/integration":             {2, "calls the backends of routes, in the words of apigw"},
 	"internal/telemetry":               {1, "what everybody tells of itself"},
 	"internal/awswire":                 {1, "AWS's protocols and signatures, no service"},

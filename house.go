@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb"
+	"github.com/gatepost-dev/gatepost/internal/aws/sns"
 	"github.com/gatepost-dev/gatepost/internal/aws/sqs"
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/bus"
@@ -41,6 +42,7 @@ type house struct {
 	bus       *bus.Bus
 	tables    *dynamodb.Service
 	queues    *sqs.Service
+	topics    *sns.Service
 	endpoint  *awswire.Endpoint
 	functions *function.Host
 
@@ -56,7 +58,7 @@ type house struct {
 func open(ctx context.Context, cfg Config) (*house, error) {
 	h := &house{cfg: cfg, feed: telemetry.NewFeed(), failed: make(chan error, 1)}
 	steps := []func(context.Context) error{
-		h.openData, h.openCA, h.openPorts, h.openTables, h.openQueues, h.openEndpoint, h.openFunctions, h.openAPIs,
+		h.openData, h.openCA, h.openPorts, h.openTables, h.openQueues, h.openEndpoint, h.openFunctions, h.openTopics, h.openAPIs,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -30,9 +30,10 @@ func (h *house) serve() error {
 			h.fail(fmt.Errorf("serve the functions' proxy: %w", err))
 		}
 	})
-	h.serveHTTP(ctx, h.aws, h.httpServer(h.endpoint))
+	h.serveHTTP(ctx, h.aws, h.httpServer(h.topics.Links(h.endpoint)))
 	h.serveHTTP(ctx, h.admin, h.httpServer(console.Handler(h, h.secrets.AdminToken)))
 	h.pollQueues()
+	h.topics.Start()
 	return h.dir.Announce(h.run())
 }
 

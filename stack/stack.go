@@ -22,9 +22,12 @@ type Stack struct {
 	APIs      []apigw.API          `json:"apis"`
 	Functions []Function           `json:"functions"`
 	Queues    []Queue              `json:"queues"`
+	Topics    []Topic              `json:"topics,omitempty"`
 	Tables    []Table              `json:"tables"`
 	Mappings  []EventSourceMapping `json:"mappings"`
-	Outputs   []Output             `json:"outputs,omitempty"`
+	// Subscriptions are those of the topics.
+	Subscriptions []Subscription `json:"subscriptions,omitempty"`
+	Outputs       []Output       `json:"outputs,omitempty"`
 	// Notices name everything of the template that will not run, one each.
 	Notices []Notice `json:"notices,omitempty"`
 }
@@ -89,6 +92,32 @@ type Redrive struct {
 	DeadLetterARN string `json:"deadLetterTargetArn"`
 	// MaxReceiveCount is 1 to 1,000 receives before a message moves.
 	MaxReceiveCount int `json:"maxReceiveCount"`
+}
+
+// Topic is an SNS topic.
+type Topic struct {
+	LogicalID string `json:"logicalId"`
+	// Name ends in ".fifo" for a FIFO topic.
+	Name string `json:"name"`
+	ARN  string `json:"arn"`
+	// Attributes are those of SetTopicAttributes, JSON documents as text:
+	// DisplayName, FifoTopic, ContentBasedDeduplication, DeliveryPolicy.
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Line       int               `json:"line,omitempty"`
+}
+
+// Subscription hands the messages of a topic on.
+type Subscription struct {
+	LogicalID string `json:"logicalId"`
+	TopicARN  string `json:"topicArn"`
+	// Protocol is sqs, lambda, http or https; Endpoint is the ARN of the queue
+	// or function, or the URL.
+	Protocol string `json:"protocol"`
+	Endpoint string `json:"endpoint"`
+	// Attributes are those of SetSubscriptionAttributes, JSON documents as text:
+	// FilterPolicy, FilterPolicyScope, RawMessageDelivery, RedrivePolicy.
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Line       int               `json:"line,omitempty"`
 }
 
 // Table is a DynamoDB table.
@@ -178,6 +207,16 @@ func (s *Stack) Function(name string) *Function {
 	for i := range s.Functions {
 		if s.Functions[i].Name == name {
 			return &s.Functions[i]
+		}
+	}
+	return nil
+}
+
+// TopicByARN returns the topic with this ARN, or nil.
+func (s *Stack) TopicByARN(arn string) *Topic {
+	for i := range s.Topics {
+		if s.Topics[i].ARN == arn {
+			return &s.Topics[i]
 		}
 	}
 	return nil

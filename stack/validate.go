@@ -19,6 +19,7 @@ func (s *Stack) Validate() error {
 	v := &validation{stack: s, models: make(map[string]error)}
 	v.functions()
 	v.queues()
+	v.topics()
 	v.tables()
 	v.mappings()
 	v.apis()
@@ -66,6 +67,7 @@ func (v *validation) durationInRange(of, what string, value, low, high time.Dura
 var (
 	functionName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 	queueName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
+	topicName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,256}(\.fifo)?$`)
 	tableName    = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
 )
 
@@ -119,6 +121,30 @@ func (v *validation) redrive(of string, q *Queue, arns map[string]bool) {
 		v.addf("%s: it is its own dead-letter queue; name another one", of)
 	case !arns[target]:
 		v.addf("%s: its dead-letter queue %q is not a queue of this stack", of, target)
+	}
+}
+
+func (v *validation) topics() {
+	topics := v.stack.Topics
+	v.names("topic", topicName, collect(topics, func(t *Topic) string { return t.Name }))
+	list := collect(topics, func(t *Topic) string { return t.ARN })
+	v.names("topic ARN", nil, list)
+	arns := set(list)
+	queues := set(collect(v.stack.Queues, func(q *Queue) string { return q.ARN }))
+	functions := set(collect(v.stack.Functions, func(f *Function) string { return f.ARN }))
+	for i := range v.stack.Subscriptions {
+		s := &v.stack.Subscriptions[i]
+		of := "subscription " + cmp.Or(s.LogicalID, s.TopicARN+" -> "+s.Endpoint)
+		switch {
+		case !arns[s.TopicARN]:
+			v.addf("%s: its topic %q is not a topic of this stack", of, s.TopicARN)
+		case s.Protocol == "sqs" && !queues[s.Endpoint]:
+			v.addf("%s: its queue %q is not a queue of this stack", of, s.Endpoint)
+		case s.Protocol == "lambda" && !functions[s.Endpoint]:
+			v.addf("%s: its function %q is not a function of this stack", of, s.Endpoint)
+		case !slices.Contains([]string{"sqs", "lambda", "http", "https"}, s.Protocol):
+			v.addf("%s: the protocol is %q and must be sqs, lambda, http or https", of, s.Protocol)
+		}
 	}
 }
 

@@ -230,6 +230,8 @@ func (l *loader) run(root *node) {
 	l.each(l.loadFunction, "AWS::Lambda::Function", "AWS::Serverless::Function")
 	l.each(l.loadQueue, "AWS::SQS::Queue")
 	l.each(l.checkRedrive, "AWS::SQS::Queue")
+	l.each(l.loadTopic, "AWS::SNS::Topic")
+	l.each(l.loadSubscription, "AWS::SNS::Subscription")
 	l.each(l.loadTable, "AWS::DynamoDB::Table")
 	l.each(l.loadMapping, "AWS::Lambda::EventSourceMapping")
 	l.each(l.loadPermission, "AWS::Lambda::Permission")

@@ -45,7 +45,7 @@ var runTypes = []string{
 	"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::UsagePlanKey",
 	"AWS::Lambda::Function", "AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping",
 	"AWS::Serverless::Function", "AWS::Serverless::WebSocketApi",
-	"AWS::SQS::Queue", "AWS::DynamoDB::Table",
+	"AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::DynamoDB::Table",
 }
 
 // inertTypes mean nothing on one machine: permissions, which are not enforced

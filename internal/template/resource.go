@@ -49,7 +49,7 @@ type attribute func(e *evaluator, r *resource) (string, error)
 // resourceTypes is the table of all types whose values are known.
 func resourceTypes() map[string]resourceType {
 	all := make(map[string]resourceType)
-	for _, family := range []map[string]resourceType{apiTypes(), lambdaTypes(), queueTypes(), tableTypes(), otherTypes()} {
+	for _, family := range []map[string]resourceType{apiTypes(), lambdaTypes(), queueTypes(), topicTypes(), tableTypes(), otherTypes()} {
 		maps.Copy(all, family)
 	}
 	return all
@@ -64,8 +64,6 @@ func otherTypes() map[string]resourceType {
 				name, err := e.nameOf(r, "RoleName")
 				return "arn:aws:iam::" + e.opts.Account + ":role/" + name, err
 			}}},
-		"AWS::SNS::Topic": {ref: arnOf("sns", "", "TopicName"), attributes: map[string]attribute{
-			"TopicArn": arnOf("sns", "", "TopicName"), "TopicName": named("TopicName")}},
 		"AWS::S3::Bucket": {ref: named("BucketName"), attributes: map[string]attribute{
 			"Arn": func(e *evaluator, r *resource) (string, error) {
 				name, err := e.nameOf(r, "BucketName")

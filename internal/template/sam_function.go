@@ -1,7 +1,7 @@
 package template
 
 // expandEvents makes event source mappings of the SQS events of an
-// AWS::Serverless::Function, and declares what else SAM generates beside it and
+// AWS::Serverless::Function, subscriptions of its SNS events, and declares what else SAM generates beside it and
 // templates like to refer to.
 func (l *loader) expandEvents(r *resource) {
 	if role := r.id + "Role"; r.properties.field("Role") == nil && l.resources[role] == nil {
@@ -14,6 +14,8 @@ func (l *loader) expandEvents(r *resource) {
 			l.problem(f.value, "the event needs a Type, for example SQS")
 		case typ.text == "SQS":
 			l.expandQueueEvent(r, f)
+		case typ.text == "SNS":
+			l.expandTopicEvent(r, f)
 		default:
 			l.note(r, f.line, "the event "+f.name+" is left out: events of the type "+typ.text+" are not supported yet")
 			l.declareImplicitAPI(r, typ.text)

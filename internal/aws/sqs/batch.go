@@ -121,7 +121,7 @@ func (c *caller) sendAll(ctx context.Context, q *queue, entries []sendEntry) *se
 			out.Failed = append(out.Failed, fail(entries[i].Id, err))
 			continue
 		}
-		message, s := c.post(e, limits.Delay)
+		message, s := post(c.sender, e, limits.Delay)
 		messages = append(messages, message)
 		sent = append(sent, sentEntry{entries[i].Id, s.MessageId, s.MD5OfMessageBody, s.MD5OfMessageAttributes, s.MD5OfMessageSystemAttributes})
 	}

@@ -51,7 +51,7 @@ func sendMessage(ctx context.Context, c *caller, in *sendMessageInput) (*sendMes
 	if err := out.check(limits.MaxMessageSize); err != nil {
 		return nil, err
 	}
-	message, sent := c.post(out, limits.Delay)
+	message, sent := post(c.sender, out, limits.Delay)
 	if err := q.work.Publish(ctx, message); err != nil {
 		return nil, err
 	}
@@ -60,9 +60,9 @@ func sendMessage(ctx context.Context, c *caller, in *sendMessageInput) (*sendMes
 
 // post makes a checked message ready for the bus, and the answer for when it is
 // there. The delay is the queue's; a message's own goes before it.
-func (c *caller) post(in *outgoing, delay time.Duration) (bus.Message, *sendMessageOutput) {
+func post(sender string, in *outgoing, delay time.Duration) (bus.Message, *sendMessageOutput) {
 	now := time.Now()
-	e := &envelope{ID: uuid.New(), Sent: now.UnixMilli(), Sender: c.sender, Attributes: in.MessageAttributes,
+	e := &envelope{ID: uuid.New(), Sent: now.UnixMilli(), Sender: sender, Attributes: in.MessageAttributes,
 		Group: in.MessageGroupId, body: in.MessageBody}
 	if trace, ok := in.MessageSystemAttributes["AWSTraceHeader"]; ok {
 		e.Trace = *trace.StringValue

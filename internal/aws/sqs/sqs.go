@@ -234,6 +234,41 @@ func (s *Service) byARN(arn string) (*queue, error) {
 	return q, nil
 }
 
+// ErrNoQueue is the error of a Send to a queue that is not there.
+var ErrNoQueue = errors.New("no such queue")
+
+// Outgoing is a message that another service of this process sends.
+type Outgoing struct {
+	Body       string
+	Attributes map[string]MessageAttribute
+	// GroupID and DeduplicationID are for FIFO queues.
+	GroupID, DeduplicationID string
+	// Sender is the sender's ARN or name, for the attribute SenderId.
+	Sender string
+}
+
+// Send stores a message in a queue and returns when it is safe there. A queue
+// that is not there is ErrNoQueue, a message that the queue refuses an
+// *awswire.Error.
+func (s *Service) Send(ctx context.Context, queueARN string, m Outgoing) error {
+	done, err := s.begin()
+	if err != nil {
+		return err
+	}
+	defer done()
+	q, err := s.byARN(queueARN)
+	if err != nil {
+		return errors.Join(ErrNoQueue, err)
+	}
+	out := &outgoing{MessageBody: m.Body, MessageAttributes: m.Attributes, MessageGroupId: m.GroupID, MessageDeduplicationId: m.DeduplicationID}
+	limits := q.record().Settings
+	if err := out.check(limits.MaxMessageSize); err != nil {
+		return err
+	}
+	message, _ := post(m.Sender, out, limits.Delay)
+	return q.work.Publish(ctx, message)
+}
+
 // Receive takes up to max messages (at most 10,000) out of a queue and hides
 // them for the queue's visibility timeout. It returns as soon as there is one,
 // with none when wait is over or the Service closes, and with ctx's error when
