@@ -4,29 +4,21 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/gatepost-dev/gatepost/internal/awswire"
-	"github.com/gatepost-dev/gatepost/stack"
 )
 
 func TestSendFromWithin(t *testing.T) {
 	f := start(t, "")
-	const arn = "arn:aws:sqs:us-east-1:000000000000:inside"
-	if err := f.EnsureQueue(stack.Queue{Name: "inside", ARN: arn, MaxMessageSize: 1024, VisibilityTimeout: 30e9, Retention: 3600e9}); err != nil {
-		t.Fatal(err)
-	}
+	url := f.create(t, "inside", map[string]string{"MaximumMessageSize": "1024"})
+	arn := f.attributes(t, url, types.QueueAttributeNameQueueArn)["QueueArn"]
 	value := "v"
 	if err := f.Send(t.Context(), arn, Outgoing{Body: "hello", Attributes: map[string]MessageAttribute{"a": {DataType: "String", StringValue: &value}}, Sender: "sns.amazonaws.com"}); err != nil {
 		t.Fatal(err)
 	}
-	url, err := f.client.GetQueueUrl(t.Context(), &awssqs.GetQueueUrlInput{QueueName: aws.String("inside")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := f.client.ReceiveMessage(t.Context(), &awssqs.ReceiveMessageInput{QueueUrl: url.QueueUrl, WaitTimeSeconds: 20,
+	got, err := f.client.ReceiveMessage(t.Context(), &awssqs.ReceiveMessageInput{QueueUrl: &url, WaitTimeSeconds: 20,
 		MessageAttributeNames: []string{"All"}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"}})
 	if err != nil || len(got.Messages) != 1 {
 		t.Fatalf("received %+v, %v", got, err)
