@@ -20,6 +20,10 @@ type Limits struct {
 	// PingRenewsIdle makes a client's ping count as traffic. AWS does not say
 	// whether it does.
 	PingRenewsIdle bool
+	// Compression lets clients agree on permessage-deflate (RFC 7692). API
+	// Gateway does not offer it. MaxFrame counts what comes over the wire then,
+	// MaxMessage what it expands to.
+	Compression bool
 	// MaxAge closes a connection with 1001 when it has lived that long.
 	MaxAge time.Duration
 	// IntegrationTimeout bounds one integration call (50 ms to 29 s).

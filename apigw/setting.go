@@ -25,6 +25,7 @@ var settings = []Setting{
 	{"message", "The largest message in either direction; from a client a larger one closes with 1009, from @connections it is 413.", true, func(l *Limits) any { return (*size)(&l.MaxMessage) }},
 	{"idle", "How long no message may pass before a connection is closed with 1001.", true, func(l *Limits) any { return &l.Idle }},
 	{"ping-renews-idle", "Whether a client's ping counts as a message for the idle limit.", false, func(l *Limits) any { return &l.PingRenewsIdle }},
+	{"compression", "Whether clients may compress their messages (permessage-deflate), which API Gateway does not offer.", false, func(l *Limits) any { return &l.Compression }},
 	{"age", "How long a connection may live before it is closed with 1001.", true, func(l *Limits) any { return &l.MaxAge }},
 	{"integration-timeout", "How long an integration without a timeout of its own may take.", true, func(l *Limits) any { return &l.IntegrationTimeout }},
 	{"connect-rate", "New connections a second, and at once; past it a client gets 429.", true, func(l *Limits) any { return &l.ConnectRate }},

@@ -40,6 +40,8 @@ const callWithin = 10 * time.Second
 // ws drives WebSocket clients by name:
 //
 //	ws open NAME URL [HEADER:VALUE...]        connect
+//	ws deflated NAME URL                      connect, and hold that the server
+//	                           agrees to compress messages
 //	ws refused STATUS URL [HEADER:VALUE...]   hold that a handshake is refused
 //	                           with a status; its body goes to the file refused.out
 //	ws send NAME TEXT          send a text message
@@ -53,7 +55,7 @@ const callWithin = 10 * time.Second
 //	ws kill NAME               reset the socket without a close frame
 func ws(ts *testscript.TestScript, neg bool, args []string) {
 	verbs := map[string]func(*testscript.TestScript, []string){
-		"open": wsOpen, "refused": wsRefused, "send": wsSend, "binary": wsBinary, "expect": wsExpect, "expectfile": wsExpectFile,
+		"open": wsOpen, "deflated": wsDeflated, "refused": wsRefused, "send": wsSend, "binary": wsBinary, "expect": wsExpect, "expectfile": wsExpectFile,
 		"none": wsNone, "closed": wsClosed, "close": wsClose, "kill": wsKill,
 	}
 	if neg || len(args) < 2 || verbs[args[0]] == nil {
@@ -62,7 +64,7 @@ func ws(ts *testscript.TestScript, neg bool, args []string) {
 	verbs[args[0]](ts, args[1:])
 }
 
-func dial(ts *testscript.TestScript, url string, headers []string) (*client, *http.Response, error) {
+func dial(ts *testscript.TestScript, url string, headers []string, compression ...websocket.CompressionMode) (*client, *http.Response, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), callWithin)
 	defer cancel()
 	c := &client{frames: make(chan string, 1024), ended: make(chan error, 1)}
@@ -76,6 +78,9 @@ func dial(ts *testscript.TestScript, url string, headers []string) (*client, *ht
 		},
 	}
 	opts := &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, HTTPHeader: make(http.Header)}
+	for _, mode := range compression {
+		opts.CompressionMode, opts.CompressionThreshold = mode, 1
+	}
 	for _, h := range headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {
@@ -127,6 +132,15 @@ func named(ts *testscript.TestScript, name string) *client {
 func wsOpen(ts *testscript.TestScript, args []string) {
 	c, _, err := dial(ts, args[1], args[2:])
 	ts.Check(err)
+	onStage(ts).clients[args[0]] = c
+}
+
+func wsDeflated(ts *testscript.TestScript, args []string) {
+	c, resp, err := dial(ts, args[1], nil, websocket.CompressionNoContextTakeover)
+	ts.Check(err)
+	if got := resp.Header.Get("Sec-WebSocket-Extensions"); !strings.HasPrefix(got, "permessage-deflate") {
+		ts.Fatalf("the server answered the extensions %q", got)
+	}
 	onStage(ts).clients[args[0]] = c
 }
 

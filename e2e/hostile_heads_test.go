@@ -159,7 +159,7 @@ func readAnswer(raw []byte) string {
 
 func readFrames(in io.Reader) (words []string) {
 	for {
-		f, err := gobwas.ReadFrame(in)
+		f, err := readFrame(in)
 		switch {
 		case err != nil:
 			return words
@@ -170,4 +170,17 @@ func readFrames(in io.Reader) (words []string) {
 			words = append(words, string(f.Payload))
 		}
 	}
+}
+
+// readFrame reads a frame of at most a megabyte.
+func readFrame(in io.Reader) (f gobwas.Frame, err error) {
+	if f.Header, err = gobwas.ReadHeader(in); err != nil {
+		return f, err
+	}
+	if f.Header.Length > 1<<20 {
+		return f, fmt.Errorf("a frame of %d bytes", f.Header.Length)
+	}
+	f.Payload = make([]byte, f.Header.Length)
+	_, err = io.ReadFull(in, f.Payload)
+	return f, err
 }

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -24,36 +23,47 @@ const dialers = 32
 
 // halfOpen N URL opens N sockets that do not finish a handshake: they send
 // nothing, a byte, half a head or the beginning of TLS. $SOCKETS is how many the
-// system let it open. They stay open until `halfopen close`.
+// system let it open. They stay open until `retreat`.
 //
-// With "full" behind the URL it opens N that send half a head, and holds that one
-// more is closed at once.
+// With "full" behind the URL, N is the limit: it opens some more and holds that
+// those are closed at once.
 func halfOpen(ts *testscript.TestScript, neg bool, args []string) {
 	switch {
-	case !neg && len(args) == 1 && args[0] == "close":
-		attack(ts).closeSockets()
 	case !neg && len(args) == 2:
 		n := openHalf(ts, min(count(ts, args[0]), descriptorsLeft(ts)-1000), args[1], "", "G", halfHead, "\x16\x03\x01\x02\x00\x01")
 		ts.Setenv("SOCKETS", strconv.Itoa(n))
 	case !neg && len(args) == 3 && args[2] == "full":
-		openHalf(ts, number(ts, args[0]), args[1], halfHead)
-		oneMore(ts, args[1])
+		pastLimit(ts, number(ts, args[0]), args[1])
 	default:
-		ts.Fatalf("usage: halfopen N URL [full] | halfopen close")
+		ts.Fatalf("usage: halfopen N URL [full]")
 	}
 }
 
 const halfHead = "GET /main HTTP/1.1\r\nHost: x\r\nUpgrade: websock"
 
-// oneMore holds that the gateway closes a half-open handshake at once, which
-// without a limit on their number would wait.
-func oneMore(ts *testscript.TestScript, address string) {
-	c, _ := dialRaw(ts, address, 0)
-	_, err := io.WriteString(c, halfHead)
+// pastLimit opens some half-open handshakes more than the limit of n, and holds
+// that exactly those are closed at once, which otherwise would wait.
+func pastLimit(ts *testscript.TestScript, n int, address string) {
+	const more = 50
+	u, err := url.Parse(address)
 	ts.Check(err)
-	if n, err := c.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
-		ts.Fatalf("one half-open handshake more than the limit was not closed: %d bytes, %v", n, err)
+	sockets, err := openMany(u.Host, n+more, []string{halfHead})
+	attack(ts).sockets = append(attack(ts).sockets, sockets...)
+	ts.Check(err)
+	closed := make(chan struct{}, len(sockets))
+	for _, c := range sockets {
+		go func() {
+			c.Read(make([]byte, 1)) // until the gateway closes it, or the script does
+			closed <- struct{}{}
+		}()
 	}
+	eventually(ts, hostileWithin, func() error {
+		if len(closed) != more {
+			return fmt.Errorf("%d of %d half-open handshakes were closed, want %d", len(closed), len(sockets), more)
+		}
+		return nil
+	})
+	ts.Logf("of %d half-open handshakes %d wait, %d were closed", len(sockets), n, more)
 }
 
 // openHalf opens n sockets with the beginnings in turn, and waits until gatepost
@@ -64,14 +74,13 @@ func openHalf(ts *testscript.TestScript, n int, address string, beginnings ...st
 	ts.Check(err)
 	begun, before := time.Now(), measured(ts).descriptors
 	// Some at a time: the kernel's queue of sockets to accept has an end.
-	const some, others = 1000, 50
+	const some = 1000
 	for open := 0; open < n; {
 		sockets, err := openMany(u.Host, min(some, n-open), beginnings)
 		h.sockets = append(h.sockets, sockets...)
 		ts.Check(err)
 		open += len(sockets)
 		eventually(ts, hostileWithin, func() error {
-			// Descriptors that others closed meanwhile are missing in the count.
 			if has := measured(ts).descriptors - before; has < open-others {
 				return fmt.Errorf("gatepost has accepted %d of %d sockets", has, open)
 			}
@@ -173,7 +182,7 @@ func flood(ts *testscript.TestScript, neg bool, args []string) {
 func readAnswers(c io.Reader, n int) map[string]bool {
 	got := make(map[string]bool)
 	for len(got) < n {
-		f, err := gobwas.ReadFrame(c)
+		f, err := readFrame(c)
 		if err != nil || f.Header.OpCode == gobwas.OpClose {
 			break
 		}

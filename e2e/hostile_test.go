@@ -100,6 +100,10 @@ func measured(ts *testscript.TestScript) measure {
 	return m
 }
 
+// others is how many descriptors come and go beside those that a test counts: the
+// pipes and sockets of functions' processes, and connections that are closing.
+const others = 200
+
 // takeMeasure NAME notes and prints what gatepost takes now.
 func takeMeasure(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
@@ -113,7 +117,8 @@ func takeMeasure(ts *testscript.TestScript, neg bool, args []string) {
 // grew holds that gatepost takes at most so much more than at a measure, in
 // resident memory and in descriptors, and waits for that if need be:
 //
-//	grew BEFORE 64MB 10              more than at BEFORE
+//	grew BEFORE 64MB 0               more than at BEFORE; 200 descriptors, of
+//	                                 functions' processes, do not count
 //	grew BEFORE 16KB 1 per $SOCKETS  the same for each of so many
 func grew(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 && len(args) != 5 {
@@ -137,14 +142,28 @@ func grew(ts *testscript.TestScript, neg bool, args []string) {
 	if raced() {
 		bytes *= 8
 	}
-	// Beside what n of them take: buffers that grow with the load.
-	const slack = 10
 	eventually(ts, hostileWithin, func() error {
 		now := measured(ts)
-		if now.rss-before.rss > n*bytes || now.descriptors-before.descriptors > n*descriptors+slack {
+		if now.rss-before.rss > n*bytes || now.descriptors-before.descriptors > n*descriptors+others {
 			return fmt.Errorf("%s; that is more than %d times %d bytes and %d descriptors above %s", now, n, bytes, descriptors, before)
 		}
 		ts.Logf("%+.1f MB, %+d descriptors since %s: %.1f KB for each of %d", mb(now.rss-before.rss), now.descriptors-before.descriptors, args[0], float64(now.rss-before.rss)/1024/float64(n), n)
+		return nil
+	})
+}
+
+// retreat closes what mute and halfopen have open, and waits until gatepost has
+// closed its side.
+func retreat(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: retreat")
+	}
+	before, open := measured(ts).descriptors, len(attack(ts).sockets)
+	attack(ts).closeSockets()
+	eventually(ts, hostileWithin, func() error {
+		if has := measured(ts).descriptors; has > before-open+others {
+			return fmt.Errorf("gatepost has %d descriptors of %d left, %d sockets were closed", has, before, open)
+		}
 		return nil
 	})
 }

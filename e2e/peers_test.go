@@ -65,8 +65,8 @@ var kinds = map[string]struct {
 	start func(ts *testscript.TestScript) (peer, error)
 }{
 	"go":       {func() string { return "" }, startGo},
-	"node":     {lacksNode, startNode("client.js")},
-	"builtin":  {lacksBuiltin, startNode("--experimental-websocket", "builtin.js")},
+	"node":     {lacksNode, startNode},
+	"builtin":  {lacksBuiltin, startBuiltin},
 	"python":   {lacksPython, startPython},
 	"chromium": {lacksChromium, startChromium},
 }
@@ -195,23 +195,29 @@ var lacksBuiltin = sync.OnceValue(func() string {
 	return ""
 })
 
-func startNode(args ...string) func(ts *testscript.TestScript) (peer, error) {
-	return func(ts *testscript.TestScript) (peer, error) {
-		modules, err := wsModules()
-		if err != nil {
-			return nil, err
-		}
-		cmd := exec.Command("node", args...)
-		cmd.Dir = programs
-		cmd.Env = append(os.Environ(), "NODE_PATH="+modules, "NODE_EXTRA_CA_CERTS="+onStage(ts).run.CA, "NODE_NO_WARNINGS=1")
-		return startProcess(cmd)
+func startNode(*testscript.TestScript) (peer, error) {
+	modules, err := wsModules()
+	if err != nil {
+		return nil, err
 	}
+	cmd := exec.Command("node", filepath.Join(programs, "client.js"))
+	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
+	return startProcess(cmd)
+}
+
+func startBuiltin(ts *testscript.TestScript) (peer, error) {
+	cmd := exec.Command("node", "--no-warnings", "--experimental-websocket", filepath.Join(programs, "builtin.js"))
+	cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+onStage(ts).run.CA)
+	return startProcess(cmd)
 }
 
 // wsModules installs what clients/ws/package-lock.json pins, once for each
 // content of that file and outside the checkout, and returns the folder of the
 // modules. The error is a sentence about what is missing.
 var wsModules = sync.OnceValues(func() (string, error) {
+	if _, err := exec.LookPath("node"); err != nil {
+		return "", errors.New("Node is not there: install Node 20 with npm")
+	}
 	lock, err := os.ReadFile(filepath.Join(programs, "package-lock.json"))
 	if err != nil {
 		return "", err

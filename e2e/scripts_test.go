@@ -83,6 +83,7 @@ func TestScripts(t *testing.T) {
 			"sees":      sees,
 			"probe":     probe,
 			"mute":      mute,
+			"retreat":   retreat,
 			"crowd":     crowded,
 			"trickle":   trickling,
 			"trickled":  trickled,

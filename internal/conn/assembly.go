@@ -47,7 +47,7 @@ func (c *Conn) assemble(h header) error {
 		r.message = r.message[:at+n]
 	}
 	ws.Cipher(r.message[start:], h.mask, 0)
-	if !r.isText(h.fin) {
+	if !h.deflated && !r.isText(h.fin) {
 		return &breach{BadText, 0}
 	}
 	return nil
@@ -69,9 +69,13 @@ func (c *Conn) growMessage(end int) bool {
 // dropMessage gives the buffer of the message under way back.
 func (c *Conn) dropMessage() {
 	r := &c.in
-	c.hub.assembling.give(cap(r.message))
-	returnAssembly(r.message)
+	c.dropBuffer(r.message)
 	r.message, r.checked = nil, 0
+}
+
+func (c *Conn) dropBuffer(b []byte) {
+	c.hub.assembling.give(cap(b))
+	returnAssembly(b)
 }
 
 // readInto reads payload past the read buffer when that is empty.

@@ -28,6 +28,7 @@ func awaitAssembling(t testing.TB, hub *Hub, n uint64) {
 // more. What that holds is what has come, and not more than the hub's bound;
 // whoever would exceed it is told 1013, and the others go on.
 func TestHalfMessages(t *testing.T) {
+	conformance.Covers(t, "limit.half-messages")
 	const connections, half = 2_000, 64 << 10
 	hub := NewHub(apigw.DefaultLimits())
 	hub.assembling.limit = connections * half / 4

@@ -48,6 +48,11 @@ type Options struct {
 	// knows that it is open, and no message can overtake the answer. It must not
 	// be changed any more.
 	Greeting []byte
+	// Compress: permessage-deflate is in the 101, as NegotiateDeflate has
+	// answered. Messages of 512 bytes and more then go out compressed when that
+	// makes them smaller, and the client may compress its own. MaxFrame bounds what
+	// a frame has on the wire, MaxMessage what a message expands to.
+	Compress bool
 	// Hub is the hub that Serve enters the connection into; nil means one of its
 	// own.
 	Hub *Hub
@@ -70,6 +75,8 @@ type Conn struct {
 	timed bool
 	// broken: the transport has failed, and nothing is written any more.
 	broken bool
+	// compress never changes.
+	compress bool
 	// fullSince is when a message was first refused for want of room, on the
 	// hub's clock; 0 when there is room.
 	fullSince int64
@@ -115,7 +122,7 @@ func New(nc net.Conn, opts Options) *Conn {
 		opts.Hub = NewHub(opts.Limits)
 	}
 	c := &Conn{
-		id: opts.ID, nc: nc, handler: opts.Handler,
+		id: opts.ID, nc: nc, handler: opts.Handler, compress: opts.Compress,
 		hub: opts.Hub, shard: opts.Hub.shard(opts.ID), limits: &opts.Hub.limits,
 		identity: opts.Identity, connectedAt: opts.ConnectedAt,
 		born: opts.Hub.now(), place: -1,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/conformance"
 )
 
 // TestDrainGivesUp: a handler that does not return is named by number.
@@ -92,6 +93,7 @@ func (w *waiting) all() (clients []int, at []time.Duration) {
 // TestDrainTellsOneAfterTheOther: 500 clients a second, in equal parts every
 // 10 ms and in random order.
 func TestDrainTellsOneAfterTheOther(t *testing.T) {
+	conformance.Covers(t, "lifecycle.drain-spread")
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 100
 		w := newWaiting(t, clients)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -17,7 +18,9 @@ type header struct {
 	fin    bool
 	masked bool
 	mask   [4]byte
-	length int64
+	// deflated: the message that the frame belongs to is compressed.
+	deflated bool
+	length   int64
 }
 
 // breach is a client's violation of RFC 6455 or of the limits: the reason to
@@ -47,6 +50,7 @@ func parseHeader(b []byte) (h header, size int, err error) {
 		return h, 0, nil
 	}
 	h.fin, h.op, h.masked = b[0]&0x80 != 0, ws.OpCode(b[0]&0x0f), b[1]&0x80 != 0
+	h.deflated = b[0]&deflatedBit != 0
 	size = 2 + extendedLength(b[1])
 	at := size
 	if h.masked {
@@ -88,10 +92,10 @@ func extendedLength(second byte) int {
 // checkStart judges the first two bytes of a frame, so that nonsense is refused
 // before the rest of its header has come. Its breaches skip nothing: the header
 // is still unread, and most likely tells where the next frame begins.
-func checkStart(b []byte) error {
+func checkStart(b []byte, compress bool) error {
 	op, length := ws.OpCode(b[0]&0x0f), b[1]&0x7f
 	switch {
-	case b[0]&0x70 != 0:
+	case b[0]&0x70 != 0 && !(compress && beginsDeflated(b[0])):
 		return protocolBreach(0, "a reserved bit is set")
 	case op.IsReserved():
 		return protocolBreach(0, "opcode %#x is reserved", byte(op))
@@ -105,6 +109,14 @@ func checkStart(b []byte) error {
 	return nil
 }
 
+// beginsDeflated tells whether a frame's first byte is one with which a
+// compressed message begins: neither control frames nor later fragments have the
+// bit (RFC 7692, section 6.1).
+func beginsDeflated(first byte) bool {
+	op := ws.OpCode(first & 0x0f)
+	return first&0x70 == deflatedBit && (op == ws.OpText || op == ws.OpBinary)
+}
+
 // check judges a data frame against the message that is under way, of which
 // have bytes came in earlier frames.
 func (h header) check(fragmented bool, have int, limits *apigw.Limits) error {
@@ -115,10 +127,20 @@ func (h header) check(fragmented bool, have int, limits *apigw.Limits) error {
 		return protocolBreach(h.length, "a new message before the last one has ended")
 	case h.op == ws.OpBinary:
 		return &breach{Binary, h.length}
-	case h.length > int64(bound(limits.MaxFrame)), int64(have)+h.length > int64(bound(limits.MaxMessage)):
+	case h.length > int64(bound(limits.MaxFrame)), int64(have)+h.length > h.maxMessage(limits):
 		return &breach{TooBig, h.length}
 	}
 	return nil
+}
+
+// maxMessage returns how many bytes the frames of a message may have. What a
+// compressed one expands to is judged when it is.
+func (h header) maxMessage(limits *apigw.Limits) int64 {
+	n := bound(limits.MaxMessage)
+	if h.deflated {
+		n = deflatedBound(n)
+	}
+	return int64(n)
 }
 
 // largest bounds frames and messages where the limits set no bound, or a larger
@@ -198,6 +220,10 @@ func appendMessage(b, payload []byte, maxFrame int) []byte {
 	if utf8.Valid(payload) {
 		op = ws.OpText
 	}
+	return appendFrames(b, op, payload, maxFrame)
+}
+
+func appendFrames(b []byte, op ws.OpCode, payload []byte, maxFrame int) []byte {
 	for maxFrame > 0 && len(payload) > maxFrame {
 		b = append(appendHeader(b, op, false, maxFrame), payload[:maxFrame]...)
 		payload, op = payload[maxFrame:], ws.OpContinuation
@@ -220,6 +246,8 @@ type Prepared struct {
 	wire    []byte
 	payload int
 	kind    kind
+	// deflated is made when the first connection needs it that compresses.
+	deflated atomic.Pointer[deflatedForm]
 }
 
 // kind says what becomes of a Prepared that has been written.

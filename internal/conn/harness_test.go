@@ -231,14 +231,25 @@ func wires(frames ...frame) []byte {
 	return b
 }
 
-// readFrame reads a frame of the server's, which must be unmasked.
+// readFrame reads a frame of the server's, which must be unmasked and have no
+// reserved bit set.
 func readFrame(r *bufio.Reader) (frame, error) {
+	f, err := readMarkedFrame(r)
+	if err == nil && f.rsv {
+		err = fmt.Errorf("the server sent %v with a reserved bit", f)
+	}
+	return f, err
+}
+
+// readMarkedFrame is readFrame for a frame that may be the first of a compressed
+// message.
+func readMarkedFrame(r *bufio.Reader) (frame, error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return frame{}, err
 	}
-	f := frame{fin: head[0]&0x80 != 0, rsv: head[0]&0x70 != 0, op: head[0] & 0x0f, unmasked: head[1]&0x80 == 0}
-	if !f.unmasked || f.rsv {
+	f := frame{fin: head[0]&0x80 != 0, rsv: head[0]&0x40 != 0, op: head[0] & 0x0f, unmasked: head[1]&0x80 == 0}
+	if !f.unmasked || head[0]&0x30 != 0 {
 		return f, fmt.Errorf("the server sent a frame beginning %x", head)
 	}
 	n := uint64(head[1])

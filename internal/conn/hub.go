@@ -204,7 +204,7 @@ func (h *Hub) offerAll(conns []*Conn, m *Prepared, now int64) (sent int) {
 // offer queues a message and, if nobody writes to the connection, puts it into
 // the batch.
 func (c *Conn) offer(m *Prepared, now int64, batch *readyBatch) bool {
-	write, err := c.enqueue(m, now)
+	write, err := c.enqueue(m.formFor(c), now)
 	if write {
 		batch.add(c)
 	}

@@ -86,7 +86,7 @@ func TestSlowButSteady(t *testing.T) {
 // TestGapBetweenFragments: a client that has begun a message has 30 s for each
 // next fragment, whatever control frames it sends meanwhile.
 func TestGapBetweenFragments(t *testing.T) {
-	conformance.Covers(t, "limit.slow-writer")
+	conformance.Covers(t, "limit.slow-writer limit.fragment-gap")
 	begun := frame{op: 1, payload: "begun"}.wire()
 	t.Run("silence", func(t *testing.T) {
 		bubble(t, apigw.DefaultLimits(), func(t *testing.T, c *Conn, client net.Conn, h *recorder) {
@@ -135,6 +135,7 @@ func TestGapBetweenFragments(t *testing.T) {
 // TestEndlessMessage: fragments now and then do not keep a message open for
 // ever.
 func TestEndlessMessage(t *testing.T) {
+	conformance.Covers(t, "limit.fragment-gap")
 	for name, payload := range map[string]string{"empty fragments": "", "fragments of a byte": "x"} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, apigw.DefaultLimits(), func(t *testing.T, c *Conn, client net.Conn, h *recorder) {

@@ -26,12 +26,19 @@ import (
 // upgrading listens and serves every WebSocket client with the handler, over
 // TLS when config is not nil. The upgrade is just enough for a test.
 func upgrading(t *testing.T, h Handler, config *tls.Config) (address string, hub *Hub) {
+	return upgradingTo(t, Options{Handler: h}, config)
+}
+
+// upgradingTo is upgrading with options; Compress lets clients have it that offer
+// it.
+func upgradingTo(t *testing.T, opts Options, config *tls.Config) (address string, hub *Hub) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	hub = NewHub(apigw.DefaultLimits())
+	opts.Hub, opts.Limits = hub, apigw.DefaultLimits()
 	var serving sync.WaitGroup
 	t.Cleanup(func() {
 		l.Close()
@@ -47,7 +54,9 @@ func upgrading(t *testing.T, h Handler, config *tls.Config) (address string, hub
 			if config != nil {
 				nc = tls.Server(nc, config)
 			}
-			serving.Go(func() { upgrade(nc, Options{ID: id(n), Handler: h, Hub: hub, Limits: apigw.DefaultLimits()}) })
+			own := opts
+			own.ID = id(n)
+			serving.Go(func() { upgrade(nc, own) })
 		}
 	})
 	return l.Addr().String(), hub
@@ -61,8 +70,15 @@ func upgrade(nc net.Conn, opts Options) {
 		return
 	}
 	sum := sha1.Sum([]byte(req.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	opts.Greeting = fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+	opts.Greeting = fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
 		base64.StdEncoding.EncodeToString(sum[:]))
+	if opts.Compress {
+		var answer string
+		if answer, opts.Compress = NegotiateDeflate(req.Header.Values("Sec-WebSocket-Extensions")); opts.Compress {
+			opts.Greeting = fmt.Appendf(opts.Greeting, "Sec-WebSocket-Extensions: %s\r\n", answer)
+		}
+	}
+	opts.Greeting = append(opts.Greeting, "\r\n"...)
 	buffered, _ := r.Peek(r.Buffered())
 	New(nc, opts).Serve(buffered)
 }

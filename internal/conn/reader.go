@@ -19,6 +19,8 @@ type reader struct {
 	// or a frame too large for buf is coming in.
 	message    []byte
 	fragmented bool
+	// deflated: that message is compressed.
+	deflated bool
 	// checked is how much of message is known to be UTF-8.
 	checked int
 	// pace is how long what is under way may still take.
@@ -67,7 +69,7 @@ func (c *Conn) readHeader() (header, error) {
 	for {
 		b := r.unread()
 		if len(b) >= 2 {
-			if err := checkStart(b); err != nil {
+			if err := checkStart(b, c.compress); err != nil {
 				return header{}, err
 			}
 		}
@@ -158,6 +160,9 @@ func (c *Conn) readWhole(h header) ([]byte, error) {
 
 func (c *Conn) readData(h header) error {
 	r := &c.in
+	if r.deflated && h.op == ws.OpContinuation {
+		h.deflated = true
+	}
 	if err := h.check(r.fragmented, len(r.message), c.limits); err != nil {
 		return err
 	}
@@ -166,6 +171,8 @@ func (c *Conn) readData(h header) error {
 		switch {
 		case err != nil:
 			return err
+		case h.deflated:
+			return c.deliverDeflated(payload)
 		case !utf8.Valid(payload):
 			return &breach{BadText, 0}
 		}
@@ -176,12 +183,15 @@ func (c *Conn) readData(h header) error {
 		return err
 	}
 	if !h.fin {
-		r.fragmented = true
+		r.fragmented, r.deflated = true, h.deflated
 		r.pace.fragment(c.hub.now())
 		c.touch()
 		return nil
 	}
-	r.fragmented, r.pace.messageBegan = false, 0
+	r.fragmented, r.deflated, r.pace.messageBegan = false, false, 0
+	if h.deflated {
+		return c.deliverAssembled()
+	}
 	c.deliver(r.message)
 	c.dropMessage()
 	return nil

@@ -40,8 +40,11 @@ var (
 	Binary = Reason{"binary", 1003, "Binary messages are not supported"}
 	// BadText: a text message, or the text of a close frame, was not UTF-8.
 	BadText = Reason{"utf8", 1007, "Text is not valid UTF-8"}
+	// BadDeflate: a compressed message could not be expanded. RFC 7692 names no
+	// status; "not consistent with the type of the message" comes closest.
+	BadDeflate = Reason{"deflate", 1007, "Compressed data is not valid"}
 	// TooBig: a frame was over Limits.MaxFrame or a message over
-	// Limits.MaxMessage.
+	// Limits.MaxMessage, before or after it was expanded.
 	TooBig = Reason{"too-big", 1009, "Message too big"}
 	// Overloaded: the hub's bound on the memory of messages under way is reached.
 	// The code is in the IANA registry that RFC 6455 has founded.

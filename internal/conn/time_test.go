@@ -284,6 +284,25 @@ func TestBreachIsReadToItsEnd(t *testing.T) {
 	})
 }
 
+// TestNoPingOfItsOwn: a client that stays silent hears nothing.
+func TestNoPingOfItsOwn(t *testing.T) {
+	conformance.Covers(t, "lifecycle.no-server-ping")
+	limits := apigw.DefaultLimits()
+	limits.Idle = 0
+	bubble(t, limits, func(t *testing.T, c *Conn, client net.Conn, h *recorder) {
+		p := newPeer(t, client)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		p.mu.Lock()
+		want(t, "frames in an hour", len(p.frames), 0)
+		p.mu.Unlock()
+		want(t, "closing", c.Closing(), false)
+		c.Close(Kicked)
+		want(t, "the first frame", p.wait(t)[0], served(closing(1000, Kicked.Text)))
+		want(t, "reason", h.wait(t), Kicked)
+	})
+}
+
 func TestNoLimitsOfTime(t *testing.T) {
 	conformance.Covers(t, "limit.zero-means-none")
 	limits := apigw.DefaultLimits()

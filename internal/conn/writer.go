@@ -36,6 +36,9 @@ func (c *Conn) Send(payload []byte) error {
 		return apigw.ErrGone
 	}
 	m := borrowMessage(payload, c.limits.MaxFrame)
+	if c.compress {
+		m = m.shrink()
+	}
 	err := c.send(m)
 	if err != nil {
 		returnMessage(m)
@@ -44,7 +47,7 @@ func (c *Conn) Send(payload []byte) error {
 }
 
 // SendPrepared is Send for a message that was framed before.
-func (c *Conn) SendPrepared(m *Prepared) error { return c.send(m) }
+func (c *Conn) SendPrepared(m *Prepared) error { return c.send(m.formFor(c)) }
 
 func (c *Conn) send(m *Prepared) error {
 	size := m.payload // m may be gone after the write

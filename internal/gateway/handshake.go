@@ -53,7 +53,8 @@ func (g *Gateway) handshake(nc net.Conn, h *head, rest []byte) {
 	}
 	s := o.s
 	public := apigw.Identity{SourceIP: s.identity.SourceIP, UserAgent: s.identity.UserAgent}
-	c := conn.New(nc, conn.Options{ID: s.id, Identity: public, ConnectedAt: s.connectedAt, Limits: g.Limits, Handler: s, Hub: g.Hub, Greeting: switching(h, o.subprotocol)})
+	extension, compress := g.negotiate(h)
+	c := conn.New(nc, conn.Options{ID: s.id, Identity: public, ConnectedAt: s.connectedAt, Limits: g.Limits, Handler: s, Hub: g.Hub, Compress: compress, Greeting: switching(h, o.subprotocol, extension)})
 	e := telemetry.Event{Kind: telemetry.Connected, RouteKey: apigw.RouteConnect, Duration: time.Since(started), Text: s.identity.SourceIP}
 	if o.context != nil {
 		e.RequestID = o.context.RequestID
@@ -185,9 +186,17 @@ func (o *opening) throttle() *refusal {
 // acceptGUID is fixed by RFC 6455 section 1.3.
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
+// negotiate agrees on compression, where that is switched on.
+func (g *Gateway) negotiate(h *head) (extension string, compress bool) {
+	if !g.Limits.Compression {
+		return "", false
+	}
+	return conn.NegotiateDeflate(h.values("Sec-WebSocket-Extensions"))
+}
+
 // switching is the 101 answer. Of the integration's headers only the
 // subprotocol passes, and none is chosen on the function's behalf.
-func switching(h *head, subprotocol string) []byte {
+func switching(h *head, subprotocol, extension string) []byte {
 	sum := sha1.Sum([]byte(h.get("Sec-WebSocket-Key") + acceptGUID))
 	out := make([]byte, 0, 160+len(subprotocol))
 	out = append(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
@@ -195,6 +204,10 @@ func switching(h *head, subprotocol string) []byte {
 	if subprotocol != "" && isFieldValue(subprotocol) {
 		out = append(out, "\r\nSec-WebSocket-Protocol: "...)
 		out = append(out, subprotocol...)
+	}
+	if extension != "" {
+		out = append(out, "\r\nSec-WebSocket-Extensions: "...)
+		out = append(out, extension...)
 	}
 	return append(out, "\r\n\r\n"...)
 }

@@ -177,10 +177,10 @@ func TestAcceptKey(t *testing.T) {
 	conformance.Covers(t, "protocol.accept-key handshake.headers-of-101 handshake.subprotocol-hostile")
 	h := &head{headers: []apigw.Header{{Name: "sec-websocket-key", Value: "dGhlIHNhbXBsZSBub25jZQ=="}}}
 	want := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-	if got := string(switching(h, "")); got != want {
+	if got := string(switching(h, "", "")); got != want {
 		t.Errorf("got %q", got)
 	}
-	if got := string(switching(h, "a\r\nSet-Cookie: x")); got != want {
+	if got := string(switching(h, "a\r\nSet-Cookie: x", "")); got != want {
 		t.Errorf("a subprotocol with a line break passed: %q", got)
 	}
 }

@@ -97,6 +97,16 @@ func (h *head) count(name string) (n int) {
 	return n
 }
 
+// values returns all values of a header, its name compared without case.
+func (h *head) values(name string) (all []string) {
+	for i := range h.headers {
+		if strings.EqualFold(h.headers[i].Name, name) {
+			all = append(all, h.headers[i].Value)
+		}
+	}
+	return all
+}
+
 // lines yields the header lines in order.
 func (h *head) lines() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {

@@ -122,10 +122,12 @@ type client struct {
 	frames chan frame
 	// err is why frames is closed.
 	err error
+	// deflate: the server may compress its messages.
+	deflate bool
 }
 
-func newClient(t *testing.T, nc net.Conn) *client {
-	c := &client{nc: nc, frames: make(chan frame, 2048)}
+func newClient(t *testing.T, nc net.Conn, deflate bool) *client {
+	c := &client{nc: nc, frames: make(chan frame, 2048), deflate: deflate}
 	nc.SetDeadline(time.Now().Add(patience))
 	done := make(chan struct{})
 	go func() {
@@ -154,6 +156,9 @@ func (c *client) read() {
 	r := bufio.NewReader(c.nc)
 	for {
 		f, err := readMessage(r)
+		if err == nil {
+			f, err = f.expand(c.deflate)
+		}
 		if err != nil {
 			c.err = err
 			return
@@ -177,7 +182,7 @@ func readMessage(r *bufio.Reader) (frame, error) {
 		if err != nil {
 			return f, err
 		}
-		if rest.op != opContinuation {
+		if rest.op != opContinuation || rest.rsv != 0 {
 			return f, fmt.Errorf("the server sent %v within a message", rest)
 		}
 		f.more, f.payload = rest.more, f.payload+rest.payload
@@ -185,15 +190,15 @@ func readMessage(r *bufio.Reader) (frame, error) {
 	return f, nil
 }
 
-// readFrame reads a frame of the server's: not masked, no reserved bits, and the
+// readFrame reads a frame of the server's: not masked, and the
 // length in its shortest form.
 func readFrame(r *bufio.Reader) (frame, error) {
 	var head [10]byte
 	if _, err := io.ReadFull(r, head[:2]); err != nil {
 		return frame{}, err
 	}
-	f := frame{op: head[0] & 0x0f, more: head[0]&0x80 == 0}
-	if head[0]&0x70 != 0 || head[1]&0x80 != 0 {
+	f := frame{op: head[0] & 0x0f, more: head[0]&0x80 == 0, rsv: head[0] >> 4 & 7}
+	if head[1]&0x80 != 0 {
 		return f, fmt.Errorf("the server sent a frame that begins with %x", head[:2])
 	}
 	n, least := uint64(head[1]), uint64(0)

@@ -15,7 +15,8 @@ import (
 )
 
 // Server is what the suite talks to: a server that sends every text message
-// back, refuses binary messages with 1003, and uses no extension.
+// back, refuses binary messages with 1003, and uses no extension but
+// for Deflate.
 type Server struct {
 	// Dial opens a connection whose handshake is complete. The first byte that
 	// can be read from it is the first of a frame. The suite closes it.
@@ -23,6 +24,9 @@ type Server struct {
 	// MaxFrame and MaxMessage are the server's limits in bytes of payload, past
 	// which it closes with 1009. 0 means that it takes 16 MiB at least.
 	MaxFrame, MaxMessage int
+	// Deflate: permessage-deflate was negotiated, without context takeover on
+	// either side (RFC 7692). The server may compress what it sends.
+	Deflate bool
 }
 
 // Run holds every dialogue with the server, in each way of delivery, one after
@@ -66,10 +70,10 @@ type turn struct {
 // Dialogues returns the table for a server with these limits.
 func Dialogues(s Server) []Dialogue {
 	return slices.Concat(
-		framing(s), masking(), pings(), reservedBits(), reservedOpcodes(),
+		framing(s), masking(), pings(), reservedBits(s), reservedOpcodes(),
 		fragmentation(s), everyOrder(), binaryMessages(s),
 		utf8Texts(), utf8Fragments(),
-		closing(), closeCodes(),
+		closing(), closeCodes(), deflate(s),
 	)
 }
 
@@ -108,7 +112,7 @@ func (by delivery) cut(b []byte) [][]byte {
 
 // hold has the dialogue.
 func (d Dialogue) hold(t *testing.T, s Server, by delivery) {
-	c := newClient(t, s.Dial(t))
+	c := newClient(t, s.Dial(t), s.Deflate)
 	for i, turn := range d.turns {
 		c.send(by.cut(turn.send))
 		if err := c.expect(turn.want); err != nil {
