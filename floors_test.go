@@ -27,6 +27,7 @@ var floors = map[string]struct {
 	"internal/policy":                  {1, "policy documents, evaluated"},
 	"internal/throttle":                {1, "token buckets and quotas"},
 	"internal/aws/sns":                 {3, "topics"},
+	"internal/function/runtimes":       {2, "how each Lambda runtime comes to life on this machine"},
 	"internal/integration":             {2, "calls the backends of routes, in the words of apigw"},
 	"internal/telemetry":               {1, "what everybody tells of itself"},
 	"internal/awswire":                 {1, "AWS's protocols and signatures, no service"},

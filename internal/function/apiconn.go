@@ -3,7 +3,6 @@ package function
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/gatepost-dev/gatepost/internal/uuid"
 )
 
 // apiConn is one connection of a sandbox's process to its Runtime API.
@@ -146,7 +143,7 @@ func matchRoute(path []byte) (method string, r route, id []byte) {
 // next asks for an event. The answer is written by deliver, now or later.
 func (c *apiConn) next(req *request, _, _ []byte, _ bool) error {
 	s := c.api.sandbox
-	s.logs.begin("")
+	s.attribute("")
 	c.parked = true
 	inv, ok := c.pool().ready(s, c)
 	switch {
@@ -155,8 +152,7 @@ func (c *apiConn) next(req *request, _, _ []byte, _ bool) error {
 		c.deliver(inv)
 	case !ok:
 		c.parked = false
-		return c.answer(http.StatusForbidden, errorPayload("InvalidStateTransition",
-			"the sandbox has not answered its last event, or is to end"))
+		return c.forbidden(invalidTransition("Running", "Ready"))
 	}
 	return nil
 }
@@ -166,10 +162,13 @@ func (c *apiConn) response(req *request, id, body []byte, tooLarge bool) error {
 	inv := c.pool().answer(c.api.sandbox, id)
 	switch {
 	case inv == nil:
-		return c.invalidID()
+		return c.refuse(id, "InvocationResponse")
+	case len(req.mode) > 0 && !is(req.mode, "streaming"):
+		c.finish(inv, nil, &failure{typ: typeResponseMode, text: "Invalid function response mode"})
+		return c.answer(http.StatusBadRequest, errorPayload("InvalidFunctionResponseMode", "Invalid function response mode"))
 	case tooLarge:
-		c.finish(inv, nil, &failure{typ: typeTooLarge, text: fmt.Sprintf(
-			"Response payload size exceeded maximum allowed payload size (%d bytes).", maxResponse)})
+		why := responseTooLarge()
+		c.finish(inv, nil, &why)
 		return c.answer(http.StatusRequestEntityTooLarge, errorPayload("RequestEntityTooLarge", tooLargeMessage))
 	case len(req.errorType) > 0:
 		// A streamed response that failed on its way says so in its trailers.
@@ -191,7 +190,7 @@ func (c *apiConn) response(req *request, id, body []byte, tooLarge bool) error {
 func (c *apiConn) invocationError(req *request, id, body []byte, _ bool) error {
 	inv := c.pool().answer(c.api.sandbox, id)
 	if inv == nil {
-		return c.invalidID()
+		return c.refuse(id, "InvocationErrorResponse")
 	}
 	why := posted(string(req.errorType), body)
 	c.finish(inv, nil, &why)
@@ -206,33 +205,25 @@ func (c *apiConn) finish(inv *invocation, response []byte, why *failure) {
 // The process is expected to exit; its time limit is the one of its init.
 func (c *apiConn) initError(req *request, _, body []byte, _ bool) error {
 	if !c.pool().initFailed(c.api.sandbox, posted(string(req.errorType), body)) {
-		return c.answer(http.StatusForbidden, errorPayload("InvalidStateTransition", "the init phase is over"))
+		return c.forbidden(invalidTransition("Ready", "InitError"))
 	}
 	err := c.accepted()
 	c.api.sandbox.stop()
 	return err
 }
 
-// register and extensionEvent are what aws-lambda-go's WithEnableSIGTERM asks
-// for. A sandbox gets SIGTERM before SIGKILL in any case, and no other events.
-func (c *apiConn) register(*request, []byte, []byte, bool) error {
-	f := c.api.sandbox.function
-	body, err := json.Marshal(map[string]string{
-		"functionName": f.spec.Name, "functionVersion": functionVersion, "handler": f.spec.Handler,
-	})
-	if err != nil {
-		return err
+// refuse answers a result for an id that the sandbox does not work on: it has
+// answered it already, or never had it.
+func (c *apiConn) refuse(id []byte, state string) error {
+	if c.pool().hasAnswered(c.api.sandbox, id) {
+		return c.forbidden(invalidTransition("RuntimeResponseSentState", state))
 	}
-	return c.answer(http.StatusOK, body, "Lambda-Extension-Identifier: "+uuid.New())
-}
-
-func (c *apiConn) extensionEvent(*request, []byte, []byte, bool) error {
-	c.parked = true
-	return nil
-}
-
-func (c *apiConn) invalidID() error {
 	return c.answer(http.StatusBadRequest, errorPayload("InvalidRequestID", "Invalid request ID"))
+}
+
+// invalidTransition is how Lambda refuses what does not come at its time.
+func invalidTransition(from, to string) (kind, message string) {
+	return "InvalidStateTransition", fmt.Sprintf("State transition from %s to %s failed for runtime. Error: State transition is not allowed", from, to)
 }
 
 var acceptedAnswer = []byte("HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n")
@@ -266,7 +257,7 @@ const smallEvent = 16 << 10
 // dead or not in its senses; the end of the process or the time limit tells.
 func (c *apiConn) deliver(inv *invocation) {
 	s := c.api.sandbox
-	s.logs.begin(inv.id)
+	s.attribute(inv.id)
 	if len(inv.event) > smallEvent {
 		go func() {
 			defer s.deliveries.Done()

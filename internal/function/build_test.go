@@ -156,7 +156,7 @@ func TestBuildFailures(t *testing.T) {
 		{"missing", nil, "nowhere", "does not exist"},
 		{"empty", map[string]string{"README": ""}, "", `has neither Go source nor an executable "bootstrap"`},
 		{"plain", map[string]string{"bootstrap": "text"}, "", "is not executable; try chmod +x"},
-		{"zip", map[string]string{"code.zip": ""}, "code.zip", "is a zip archive, which is not supported"},
+		{"zip", map[string]string{"code.zip": ""}, "code.zip", "code.zip: zip: not a valid zip file"},
 		{"text", map[string]string{"code.txt": ""}, "code.txt", "is neither a folder nor an executable"},
 		{"library", map[string]string{"go.mod": "module x\n", "x.go": "package x\n"}, "", "a Go package that is not a program"},
 		{"outside", map[string]string{"main.go": "package main\n\nfunc main() {}\n"}, "", `outside of any module; run "go mod init"`},

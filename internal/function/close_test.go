@@ -153,7 +153,7 @@ func TestClose(t *testing.T) {
 	if err := h.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begun); took > closeLimit {
+	if took := time.Since(begun); took > h.limits.close {
 		t.Errorf("Close took %v", took)
 	}
 	if err := <-busy; !errors.Is(err, apigw.ErrFunction) || !strings.Contains(err.Error(), "the function host is closed") {

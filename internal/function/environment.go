@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/gatepost-dev/gatepost/internal/function/runtimes"
 )
 
 // functionVersion is the only version: what the template declares.
@@ -16,14 +18,19 @@ const functionVersion = "$LATEST"
 
 // environment returns the variables of a sandbox's process as NAME=value,
 // sorted. Nothing of Gatepost's own environment is in it but PATH. Later ones
-// win: defaults, the host's variables, the function's, Lambda's reserved ones.
+// win: defaults, the runtime's variables, the host's, the function's, Lambda's
+// reserved ones.
 func (s *sandbox) environment() []string {
 	all := s.defaults()
+	maps.Copy(all, s.program.environment)
 	maps.Copy(all, s.host.config.Environment)
 	maps.Copy(all, s.function.spec.Environment)
 	maps.Copy(all, s.reserved())
-	// With it aws-lambda-go asks for several events at a time.
-	delete(all, "AWS_LAMBDA_MAX_CONCURRENCY")
+	if n := s.function.pool.limits.seats; n > 1 {
+		all[concurrencyVariable] = strconv.Itoa(n)
+	} else {
+		delete(all, concurrencyVariable)
+	}
 	list := make([]string, 0, len(all))
 	for name, value := range all {
 		list = append(list, name+"="+value)
@@ -73,8 +80,14 @@ func (s *sandbox) reserved() map[string]string {
 		"LAMBDA_TASK_ROOT":                s.program.taskRoot(s.dir),
 		"LAMBDA_RUNTIME_DIR":              s.program.taskRoot(s.dir),
 	}
-	if spec.Runtime == runtimeGo1x {
-		reserved["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + spec.Runtime
+	if s.program.runtimeDir != "" {
+		reserved["LAMBDA_RUNTIME_DIR"] = s.program.runtimeDir
+	}
+	if s.bridge != nil {
+		reserved[runtimes.PortVariable] = strconv.Itoa(s.bridge.port)
+	}
+	if runtime, err := runtimes.Parse(spec.Runtime); err == nil && runtime.ExecutionEnv() != "" {
+		reserved["AWS_EXECUTION_ENV"] = runtime.ExecutionEnv()
 	}
 	return reserved
 }

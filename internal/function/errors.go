@@ -12,12 +12,13 @@ import (
 // Error types that Lambda itself gives to a failed invocation ("errorType" in
 // the payload). All others come from the function.
 const (
-	typeExit        = "Runtime.ExitError"
-	typeEntrypoint  = "Runtime.InvalidEntrypoint"
-	typeTimeout     = "Sandbox.Timedout"
-	typeTooLarge    = "Function.ResponseSizeTooLarge"
-	typeEventSize   = "RequestTooLargeException"
-	typeUnspecified = "Runtime.Unknown"
+	typeExit         = "Runtime.ExitError"
+	typeEntrypoint   = "Runtime.InvalidEntrypoint"
+	typeTimeout      = "Sandbox.Timedout"
+	typeTooLarge     = "Function.ResponseSizeTooLarge"
+	typeResponseMode = "Runtime.InvalidResponseModeHeader"
+	typeEventSize    = "RequestTooLargeException"
+	typeUnspecified  = "Runtime.Unknown"
 	// Gatepost's own: nothing that AWS has a word for.
 	typeUnknown = "Gatepost.UnknownFunction"
 	typeUnbuilt = "Gatepost.NotBuilt"
@@ -119,6 +120,11 @@ func exited(status string) failure {
 		return failure{typ: typeExit, text: "Runtime exited without providing a reason"}
 	}
 	return failure{typ: typeExit, text: "Runtime exited with error: " + status}
+}
+
+func responseTooLarge() failure {
+	return failure{typ: typeTooLarge, text: fmt.Sprintf(
+		"Response payload size exceeded maximum allowed payload size (%d bytes).", maxResponse)}
 }
 
 func timedOut(limit time.Duration) failure {

@@ -3,10 +3,12 @@ package function
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/gatepost-dev/gatepost/internal/function/runtimes"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 	"github.com/gatepost-dev/gatepost/stack"
 )
@@ -31,8 +33,14 @@ type function struct {
 type program struct {
 	argv []string
 	root string // the folder of the code; "" for a command without one
-	how  string // for people: "go build", "executable", "command"
+	how  string // for people: "go build", "executable", "command", "node 22.11.0"
 	sum  fingerprint
+	// runtimeDir is the folder of the Runtime API client that Gatepost brings,
+	// and environment what that runtime sets; none for other programs.
+	runtimeDir  string
+	environment map[string]string
+	// rpc says that the program may know nothing but Go's RPC.
+	rpc bool
 }
 
 // taskRoot is the working directory: the code's folder, as on Lambda, or the
@@ -60,20 +68,48 @@ func newFunction(h *Host, spec stack.Function) *function {
 }
 
 func (f *function) newPool() *pool {
-	sandboxes := f.spec.MaxConcurrency
-	if sandboxes <= 0 {
-		sandboxes = f.host.config.MaxSandboxes
+	seats, sandboxes := f.maxEvents(), f.host.config.MaxSandboxes
+	if most := f.spec.MaxConcurrency; most > 0 {
+		seats = min(seats, most)
+		sandboxes = most / seats
 	}
 	l := f.host.limits
 	return &pool{
-		limits: poolLimits{sandboxes: sandboxes, waiting: l.waiting, init: l.init,
+		limits: poolLimits{sandboxes: sandboxes, seats: seats, waiting: l.waiting, init: l.init,
 			run: f.spec.Timeout, idle: l.idle, linger: l.linger},
-		launch: f.launch,
-		stop:   (*sandbox).stop,
-		kill:   (*sandbox).kill,
-		finish: f.finish,
-		seats:  make(map[*sandbox]struct{}),
+		launch:    f.launch,
+		stop:      (*sandbox).stop,
+		kill:      (*sandbox).kill,
+		finish:    f.finish,
+		sandboxes: make(map[*sandbox]struct{}),
 	}
+}
+
+const (
+	// concurrencyVariable is how many events at a time a process may ask for.
+	// Lambda sets it on its managed instances; aws-lambda-go then asks that
+	// often.
+	concurrencyVariable = "AWS_LAMBDA_MAX_CONCURRENCY"
+	// maxEventsLimit is the most that Lambda lets it be.
+	maxEventsLimit = 1600
+)
+
+// maxEvents returns how many events one process of the function may have at one
+// time: 1, unless its environment says otherwise. Gatepost's own Runtime API
+// clients and Go's RPC ask for one at a time.
+func (f *function) maxEvents() int {
+	if runtime, err := runtimes.Parse(f.spec.Runtime); err == nil && runtime.Family != runtimes.Provided {
+		return 1
+	}
+	text, own := f.spec.Environment[concurrencyVariable]
+	if !own {
+		text = f.host.config.Environment[concurrencyVariable]
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 1
+	}
+	return min(max(n, 1), maxEventsLimit)
 }
 
 // launch starts a sandbox of the program as it is now.
@@ -100,7 +136,7 @@ func (f *function) useCommand() error {
 	if root != "" && !isFolder(root) {
 		root = filepath.Dir(root)
 	}
-	f.use(program{argv: argv, root: root, how: "command"}, 0)
+	f.use(program{argv: argv, root: root, how: "command", rpc: f.spec.Runtime == runtimes.IDGo1x}, 0)
 	return nil
 }
 

@@ -7,17 +7,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
-	"time"
 )
-
-// maxCompilerOutput bounds what is kept of a compiler's output, in bytes.
-const maxCompilerOutput = 64 << 10
 
 // goBuild builds the main package in a folder as AWS wants it: without cgo,
 // without aws-lambda-go's retired RPC mode, and for this machine.
@@ -38,6 +34,7 @@ func (b *builder) goBuild(ctx context.Context, folder string) (program, error) {
 		return program{}, fmt.Errorf("find the folder for binaries: %w", err)
 	}
 	binary := filepath.Join(cacheDir, cacheName(folder), "bootstrap")
+	defer b.binaries.lock(binary)()
 	err = runGo(ctx, folder, nil, "build", "-trimpath", "-buildvcs=false", "-tags="+tags(settings.flags), "-o", binary, ".")
 	if err != nil {
 		return program{}, err
@@ -46,7 +43,7 @@ func (b *builder) goBuild(ctx context.Context, folder string) (program, error) {
 	if info, err := os.Stat(binary); err != nil || info.Mode()&0o111 == 0 {
 		return program{}, fmt.Errorf("%s holds a Go package that is not a program: package main and func main are needed", folder)
 	}
-	return program{argv: []string{binary}, root: folder, how: "go build"}, nil
+	return program{argv: []string{binary}, root: folder, how: "go build", sum: fileFingerprint(binary)}, nil
 }
 
 // cacheName names a folder's binary: readable, and its own.
@@ -87,35 +84,7 @@ func tags(goFlags string) string {
 
 // runGo runs the go command in a folder. Its standard output goes to out, or
 // with its standard error into the error.
-func runGo(ctx context.Context, folder string, out *bytes.Buffer, args ...string) error {
-	said := &firstBytes{}
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), "PWD="+folder, "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
-	cmd.Stdout, cmd.Stderr = said, said
-	if out != nil {
-		cmd.Stdout = out
-	}
-	// The compilers that go has started end with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	err := cmd.Run()
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("go %s: %w", args[0], ctx.Err())
-	}
-	return fmt.Errorf("go %s failed in %s: %w\n%s", args[0], folder, err, said.text())
+func runGo(ctx context.Context, folder string, out io.Writer, args ...string) error {
+	environment := []string{"CGO_ENABLED=0", "GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH}
+	return runTool(ctx, tool{folder: folder, environment: environment, out: out}, "go", args...)
 }
-
-// firstBytes keeps the beginning of what is written to it.
-type firstBytes struct{ kept []byte }
-
-func (f *firstBytes) Write(p []byte) (int, error) {
-	f.kept = append(f.kept, p[:min(len(p), maxCompilerOutput-len(f.kept))]...)
-	return len(p), nil
-}
-
-func (f *firstBytes) text() string { return strings.TrimSpace(string(f.kept)) }

@@ -21,6 +21,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/gatepost-dev/gatepost/internal/function/runtimes"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 	"github.com/gatepost-dev/gatepost/stack"
 )
@@ -66,17 +67,16 @@ type Config struct {
 type limits struct {
 	waiting                  int
 	init, idle, linger, stop time.Duration
+	// close bounds Close.
+	close time.Duration
 }
 
 // defaultLimits: Lambda gives the init phase 10 s and the shutdown phase 500 ms.
 // The others are Gatepost's own; linger is about what a new sandbox takes.
 func defaultLimits() limits {
 	return limits{waiting: 1000, init: 10 * time.Second, idle: 10 * time.Minute, linger: 20 * time.Millisecond,
-		stop: 500 * time.Millisecond}
+		stop: 500 * time.Millisecond, close: 2 * time.Second}
 }
-
-// closeLimit bounds Close.
-const closeLimit = 2 * time.Second
 
 // Host runs functions. Its methods may be called together.
 type Host struct {
@@ -84,6 +84,7 @@ type Host struct {
 	limits    limits
 	log       *slog.Logger
 	starter   *starter
+	ports     ports
 	output    *output
 	sandboxes sync.WaitGroup
 	closing   sync.Once
@@ -179,11 +180,11 @@ func check(spec stack.Function) error {
 		return fmt.Errorf("the name or ARN of function %q contains control characters", spec.Name)
 	case len(spec.Command) > 0:
 		return nil
-	case !slices.Contains(runtimes, spec.Runtime):
-		return fmt.Errorf("function %s has the runtime %q, which is not supported; supported are %s",
-			spec.Name, spec.Runtime, strings.Join(runtimes, ", "))
 	case spec.Code == "":
 		return fmt.Errorf("function %s has neither code nor a command", spec.Name)
+	}
+	if _, err := runtimes.Parse(spec.Runtime); err != nil {
+		return fmt.Errorf("function %s: %w", spec.Name, err)
 	}
 	return nil
 }
@@ -245,7 +246,9 @@ type Status struct {
 	Name    string `json:"name"`
 	Runtime string `json:"runtime,omitempty"`
 	State   State  `json:"state"`
-	// How is "go build", "executable" or "command", or empty before Build.
+	// How is "go build", "executable" or "command", or the interpreter and its
+	// version, such as "node 20.20.2 in place of 22"; "make" and "zip" are put
+	// before it where the code comes from there. It is empty before Build.
 	How string `json:"how,omitempty"`
 	// Build is how long the last build took.
 	Build time.Duration `json:"build,omitempty"`
@@ -282,24 +285,24 @@ func (h *Host) eachPool(do func(*pool)) {
 	}
 }
 
-// shutDown ends everything, or gives up after closeLimit.
+// shutDown ends everything, or gives up after the limit.
 func (h *Host) shutDown() {
 	defer close(h.closed)
-	limit := time.NewTimer(closeLimit)
+	limit := time.NewTimer(h.limits.close)
 	defer limit.Stop()
 	h.mu.Lock()
 	h.down = true
 	h.mu.Unlock()
 	h.eachPool((*pool).close)
 	if !waitUntil(&h.sandboxes, limit.C) {
-		h.closeErr = errors.New("a function's process did not end within two seconds of being killed")
+		h.closeErr = fmt.Errorf("a function's process did not end within %v of being told to", h.limits.close)
 		return
 	}
 	h.starter.close()
 	select {
 	case <-h.output.close():
 	case <-limit.C:
-		h.closeErr = errors.New("the last log lines could not be written within two seconds")
+		h.closeErr = fmt.Errorf("the last log lines could not be written within %v", h.limits.close)
 	}
 }
 

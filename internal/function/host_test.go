@@ -40,6 +40,7 @@ func newTestHost(t testing.TB, change func(*Host), functions ...stack.Function) 
 	events, cancel := feed.Subscribe()
 	h := NewHost(Config{Feed: feed, Region: "eu-west-1", Account: "111122223333", CacheDir: t.TempDir()})
 	h.limits.linger = 5 * time.Second // a busy machine must not change how many sandboxes there are
+	h.limits.close = 20 * time.Second // nor whether they end in time
 	if change != nil {
 		change(h)
 	}
@@ -156,7 +157,7 @@ func TestInvokeContext(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	f := acting("f", "environ", map[string]string{"OWN": "1", "BOTH": "function", "AWS_LAMBDA_MAX_CONCURRENCY": "8", "AWS_REGION": "mars-1", "TZ": "Europe/Berlin"})
+	f := acting("f", "environ", map[string]string{"OWN": "1", "BOTH": "function", "AWS_LAMBDA_MAX_CONCURRENCY": "1", "AWS_REGION": "mars-1", "TZ": "Europe/Berlin"})
 	f.Handler, f.Runtime = "bootstrap", "provided.al2023"
 	other := acting("other", "environ", map[string]string{"GOMAXPROCS": "2"})
 	t.Setenv("GATEPOST_SECRET", "not for functions")
@@ -315,7 +316,7 @@ func TestAdd(t *testing.T) {
 		want string
 	}{
 		{acting("taken", "echo", nil), `two functions named "taken"`},
-		{stack.Function{Name: "n", Runtime: "nodejs22.x", Code: "/x"}, `"nodejs22.x", which is not supported; supported are provided.al2023`},
+		{stack.Function{Name: "n", Runtime: "java21", Code: "/x"}, `"java21" is not supported; supported are provided.al2023`},
 		{stack.Function{Name: "n", Runtime: "provided"}, "neither code nor a command"},
 		{stack.Function{Runtime: "provided"}, "has no name"},
 		{stack.Function{Name: "n", ARN: "a\r\nb", Runtime: "provided"}, "control characters"},

@@ -57,6 +57,9 @@ type request struct {
 	// errorType and errorBody are Lambda-Runtime-Function-Error-Type (header or
 	// trailer) and -Error-Body (trailer, base64).
 	errorType, errorBody []byte
+	// mode is Lambda-Runtime-Function-Response-Mode; extension and extensionID
+	// are Lambda-Extension-Name and -Identifier.
+	mode, extension, extensionID []byte
 }
 
 // requestReader reads the requests of one connection, one after the other.
@@ -73,7 +76,8 @@ func newRequestReader(in io.Reader) *requestReader {
 // between two requests.
 func (r *requestReader) head() (*request, error) {
 	q := &r.req
-	*q = request{method: q.method[:0], path: q.path[:0], errorType: q.errorType[:0], errorBody: q.errorBody[:0]}
+	*q = request{method: q.method[:0], path: q.path[:0], errorType: q.errorType[:0], errorBody: q.errorBody[:0],
+		mode: q.mode[:0], extension: q.extension[:0], extensionID: q.extensionID[:0]}
 	line, err := r.line()
 	if err == nil && len(line) == 0 { // RFC 9112, 2.2: ignore an empty line before a request
 		line, err = r.line()
@@ -209,6 +213,12 @@ func (q *request) header(name, value []byte) error {
 		q.close = q.close || is(value, "close")
 	case is(name, "expect"):
 		q.expects = is(value, "100-continue")
+	case is(name, "lambda-runtime-function-response-mode"):
+		q.mode = append(q.mode[:0], value...)
+	case is(name, "lambda-extension-name"):
+		q.extension = append(q.extension[:0], value...)
+	case is(name, "lambda-extension-identifier"):
+		q.extensionID = append(q.extensionID[:0], value...)
 	default:
 		return q.trailer(name, value)
 	}

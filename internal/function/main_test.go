@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -66,13 +67,18 @@ var behaviours = map[string]func(){
 	"fork":    handle(fork),
 	"stream":  handle(func() (io.Reader, error) { return &failingReader{}, nil }),
 	"temp":    handle(func() (string, error) { return os.TempDir(), os.WriteFile(os.TempDir()+"/kept", nil, 0o600) }),
+	"meet":    handle(meet),
 	"once":    once,
 	"deaf":    deaf,
 	"exit":    func() { fmt.Println("giving up"); os.Exit(1) },
 	"done":    func() {},
 	"mute":    mute,
-	"puppet":  func() { fmt.Println(os.Getenv("AWS_LAMBDA_RUNTIME_API")); time.Sleep(time.Hour) },
+	"puppet":  puppetTells,
 	"refuse":  refuse,
+	"deaf puppet": func() {
+		signal.Ignore(syscall.SIGTERM)
+		puppetTells()
+	},
 	"sigterm": sigterm,
 	"hold":    func() { hold(os.Args[1]); time.Sleep(time.Hour) },
 	"host":    liveAsHost,
@@ -101,6 +107,34 @@ func writeLogs(o order) {
 	fmt.Println("out: " + o.Text)
 	fmt.Fprintln(os.Stderr, "err: "+o.Text)
 	fmt.Print("no end: " + o.Text)
+}
+
+// puppetTells says where the test can speak for the function.
+func puppetTells() {
+	fmt.Println(os.Getenv("AWS_LAMBDA_RUNTIME_API"))
+	time.Sleep(time.Hour)
+}
+
+// meeting counts those who have come to it.
+var meeting struct {
+	mu   sync.Mutex
+	here int
+	all  chan struct{}
+}
+
+// meet returns when as many events as it says are being handled at one time.
+func meet(n int) (int, error) {
+	meeting.mu.Lock()
+	if meeting.all == nil {
+		meeting.all = make(chan struct{})
+	}
+	if meeting.here++; meeting.here == n {
+		close(meeting.all)
+	}
+	meeting.mu.Unlock()
+	<-meeting.all
+	fmt.Println("met")
+	return os.Getpid(), nil
 }
 
 func flood(n int) {

@@ -9,7 +9,7 @@ import (
 	"github.com/gatepost-dev/gatepost/apigw"
 )
 
-// state is where a sandbox stands between two events.
+// state is where a seat stands between two events.
 type state uint8
 
 const (
@@ -18,38 +18,74 @@ const (
 	running                // it has an event and has not answered
 	finishing              // it has answered and will ask again in a moment
 	lingering              // it has answered and is slow to ask again
-	ending                 // it gets no more events; its process ends
+	ending                 // it gets no more events
 	states                 // how many states there are
 )
 
-// receiver takes events for a sandbox that is idle.
+// receiver takes events for a seat that is idle.
 type receiver interface {
 	// deliver hands over the event. What becomes of it is told to the pool, by
 	// answer or gone; deliver itself reports nothing.
 	deliver(*invocation)
 }
 
-// seat is the pool's knowledge of one sandbox, guarded by the pool's mutex.
+// seat is a place for one event in a sandbox, guarded by the pool's mutex. A
+// sandbox has one, and more only when its process asks for several events at a
+// time and may.
 type seat struct {
+	sandbox  *sandbox
 	state    state
 	current  *invocation // the event that is not answered yet, or nil
+	last     string      // the id of the last event that was answered
 	receiver receiver    // idle: who takes the next event
-	asked    bool        // it has asked for an event, so its init is over
-	used     bool        // it has had an event
-	stale    bool        // its binary was replaced: it ends after its answer
-	failure  *failure    // why its init failed, as far as is known
 
-	launched time.Time
-	initTook time.Duration
 	answered time.Time // finishing: since when
 	deadline time.Time // when the state has lasted too long
 	wake     time.Time // when timer fires; zero while it is not armed
 	timer    *time.Timer
 }
 
+// standing is the pool's knowledge of a sandbox as a whole, guarded by the
+// pool's mutex.
+type standing struct {
+	seats   []*seat  // at least one
+	asked   bool     // it has asked for an event, so its init is over
+	used    bool     // it has had an event
+	stale   bool     // its program was replaced: it ends after its answers
+	ending  bool     // it gets no more events; its process ends
+	failure *failure // why its init failed, as far as is known
+
+	launched time.Time
+	initTook time.Duration
+	rested   time.Time // when one of its seats became idle last
+}
+
+// idleOrStarting reports whether no seat has an event or is about to ask.
+func (s *standing) idleOrStarting() bool {
+	return !slices.ContainsFunc(s.seats, func(t *seat) bool {
+		return t.state == running || t.state == finishing || t.state == lingering
+	})
+}
+
+// unused reports whether all seats have been idle for so long.
+func (s *standing) unused(long time.Duration) bool {
+	return s.find(starting, running, finishing, lingering) == nil && time.Since(s.rested) >= long
+}
+
+// find returns a seat in one of the states, or nil.
+func (s *standing) find(states ...state) *seat {
+	for _, t := range s.seats {
+		if slices.Contains(states, t.state) {
+			return t
+		}
+	}
+	return nil
+}
+
 // poolLimits are the bounds of a pool.
 type poolLimits struct {
 	sandboxes int           // processes at one time
+	seats     int           // events that one process may have at one time; at least 1
 	waiting   int           // invocations that wait for a sandbox
 	init      time.Duration // from the start of a process to its first question
 	run       time.Duration // one invocation
@@ -69,12 +105,12 @@ type pool struct {
 	// was a success), or, with a nil sandbox, of one that never got one.
 	finish func(s *sandbox, inv *invocation, response []byte, why *failure)
 
-	mu     sync.Mutex
-	seats  map[*sandbox]struct{} // every sandbox whose process may live
-	count  [states]int           // seats by state
-	idle   []*sandbox            // the most recently used last
-	queue  []*invocation         // first come, first served
-	closed bool
+	mu        sync.Mutex
+	sandboxes map[*sandbox]struct{} // every one whose process may live
+	count     [states]int           // their seats by state
+	idle      []*seat               // the most recently used last
+	queue     []*invocation         // first come, first served
+	closed    bool
 	// broken is why the last sandbox did not start; nil after one did.
 	broken   *failure
 	failures int       // failed starts in a row
@@ -96,9 +132,9 @@ func (p *pool) submit(inv *invocation) receiver {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := len(p.idle); n > 0 && !p.closed {
-		s := p.idle[n-1]
+		t := p.idle[n-1]
 		p.idle = p.idle[:n-1]
-		return p.assignLocked(s, inv)
+		return p.assignLocked(t, inv)
 	}
 	if why := p.refusalLocked(); why != nil {
 		p.finish(nil, inv, nil, why)
@@ -118,7 +154,7 @@ func (p *pool) refusalLocked() *failure {
 		return p.broken
 	case len(p.queue) >= p.limits.waiting:
 		return &failure{refusal: fmt.Errorf("%w: %d sandboxes are busy and %d invocations wait",
-			apigw.ErrThrottled, len(p.seats), len(p.queue))}
+			apigw.ErrThrottled, len(p.sandboxes), len(p.queue))}
 	}
 	return nil
 }
@@ -137,37 +173,51 @@ func (p *pool) abandon(inv *invocation) bool {
 }
 
 // ready tells that a sandbox asks for an event. It returns an invocation that
-// the caller must deliver, or nil when the sandbox is idle now and r will be
-// used later. ok is false when the sandbox may not ask: it has not answered
-// yet, or it is to end.
+// the caller must deliver, or nil when there is none now and r will be used
+// later. ok is false when the sandbox may not ask: it is to end, or has as many
+// events as it may have.
+//
+// A sandbox that may have one event and asks before it has answered gets that
+// one again, as on Lambda: its connection may have broken.
 func (p *pool) ready(s *sandbox, r receiver) (inv *invocation, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch s.seat.state {
-	case running, ending:
+	t := p.askingLocked(s)
+	switch {
+	case t == nil:
 		return nil, false
-	case idle: // asked again over another connection: the newest counts
-		s.seat.receiver = r
+	case t.state == idle: // asked again over another connection: the newest counts
+		t.receiver = r
 		return nil, true
-	case starting:
+	case t.state == running:
+		s.deliveries.Add(1)
+		return t.current, true
+	}
+	if !s.standing.asked {
 		p.startedLocked(s)
 	}
-	if s.seat.stale {
-		p.endLocked(s)
-		p.stop(s)
-		p.growLocked()
-		return nil, false
+	if s.standing.stale {
+		return nil, p.parkLocked(t)
 	}
-	s.seat.receiver = r
+	t.receiver = r
 	if len(p.queue) > 0 {
 		inv = p.queue[0]
 		p.queue = slices.Delete(p.queue, 0, 1)
-		p.assignLocked(s, inv)
+		p.assignLocked(t, inv)
 		return inv, true
 	}
-	p.setLocked(s, idle, time.Now().Add(p.limits.idle))
-	p.idle = append(p.idle, s)
+	now := time.Now()
+	s.standing.rested = now
+	p.setLocked(t, idle, now.Add(p.limits.idle))
+	p.idle = append(p.idle, t)
 	return nil, true
+}
+
+// hasAsked reports whether a sandbox's init is over.
+func (p *pool) hasAsked(s *sandbox) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return s.standing.asked
 }
 
 // leave tells that a receiver is gone, and reports whether its sandbox was
@@ -175,12 +225,19 @@ func (p *pool) ready(s *sandbox, r receiver) (inv *invocation, ok bool) {
 func (p *pool) leave(s *sandbox, r receiver) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.seat.state != idle || s.seat.receiver != r {
-		return false
+	for _, t := range s.standing.seats {
+		if t.state != idle || t.receiver != r {
+			continue
+		}
+		if len(s.standing.seats) > 1 {
+			p.dropLocked(t)
+			return true
+		}
+		p.removeIdleLocked(t)
+		p.setLocked(t, lingering, time.Now().Add(p.limits.run))
+		return true
 	}
-	p.removeIdleLocked(s)
-	p.setLocked(s, lingering, time.Now().Add(p.limits.run))
-	return true
+	return false
 }
 
 // answer takes the invocation with this id from its sandbox, which has
@@ -189,18 +246,31 @@ func (p *pool) leave(s *sandbox, r receiver) bool {
 func (p *pool) answer(s *sandbox, id []byte) *invocation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	inv := s.seat.current
-	if inv == nil || inv.id != string(id) {
-		return nil
+	for _, t := range s.standing.seats {
+		inv := t.current
+		if inv == nil || inv.id != string(id) {
+			continue
+		}
+		t.current, t.last = nil, inv.id
+		if t.state == running {
+			t.answered = time.Now()
+			// The rest of the time limit stays for what the function does
+			// between its answer and its next question.
+			p.setLocked(t, finishing, t.deadline)
+		}
+		return inv
 	}
-	s.seat.current = nil
-	if s.seat.state == running {
-		s.seat.answered = time.Now()
-		// The rest of the time limit stays for what the function does between
-		// its answer and its next question.
-		p.setLocked(s, finishing, s.seat.deadline)
-	}
-	return inv
+	return nil
+}
+
+// hasAnswered reports whether the invocation with this id is the one that a
+// sandbox has answered last and has asked for no other since.
+func (p *pool) hasAnswered(s *sandbox, id []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(s.standing.seats, func(t *seat) bool {
+		return (t.state == finishing || t.state == lingering) && t.last == string(id)
+	})
 }
 
 // initFailed notes the error that a runtime posts before it gives up, and
@@ -208,10 +278,10 @@ func (p *pool) answer(s *sandbox, id []byte) *invocation {
 func (p *pool) initFailed(s *sandbox, why failure) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.seat.asked || s.seat.failure != nil {
+	if s.standing.asked || s.standing.failure != nil {
 		return false
 	}
-	s.seat.failure = &why
+	s.standing.failure = &why
 	return true
 }
 
@@ -228,17 +298,21 @@ func (p *pool) gone(s *sandbox, why failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endLocked(s)
-	s.seat.timer.Stop()
-	delete(p.seats, s)
-	p.count[ending]--
+	delete(p.sandboxes, s)
 	if p.closed {
 		why = hostClosed
 	}
-	if inv := s.seat.current; inv != nil {
-		s.seat.current = nil
-		p.finish(s, inv, nil, &why)
+	for _, t := range s.standing.seats {
+		if t.timer != nil {
+			t.timer.Stop()
+		}
+		p.count[ending]--
+		if inv := t.current; inv != nil {
+			t.current = nil
+			p.finish(s, inv, nil, &why)
+		}
 	}
-	if !s.seat.asked && !s.seat.stale && !p.closed {
+	if !s.standing.asked && !s.standing.stale && !p.closed {
 		p.failedLocked(s, why)
 	}
 	p.growLocked()
@@ -250,7 +324,7 @@ func (p *pool) close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	p.failQueueLocked(&hostClosed)
-	for s := range p.seats {
+	for s := range p.sandboxes {
 		p.stop(s)
 	}
 }
@@ -259,19 +333,19 @@ func (p *pool) close() {
 func (p *pool) killAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for s := range p.seats {
+	for s := range p.sandboxes {
 		p.kill(s)
 	}
 }
 
-// renew ends every sandbox of the binary so far, each after its answer.
+// renew ends every sandbox of the program so far, each after its answers.
 func (p *pool) renew() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.broken, p.failures = nil, 0
-	for s := range p.seats {
-		s.seat.stale = true
-		if s.seat.state == idle || s.seat.state == starting {
+	for s := range p.sandboxes {
+		s.standing.stale = true
+		if !s.standing.ending && s.standing.idleOrStarting() {
 			p.endLocked(s)
 			p.stop(s)
 		}
@@ -283,5 +357,10 @@ func (p *pool) renew() {
 func (p *pool) size() (sandboxes, busy int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.seats), p.count[running] + p.count[finishing] + p.count[lingering]
+	for s := range p.sandboxes {
+		if !s.standing.idleOrStarting() {
+			busy++
+		}
+	}
+	return len(p.sandboxes), busy
 }

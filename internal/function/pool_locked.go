@@ -7,38 +7,99 @@ import (
 
 // The steps of pool. All but the timers' callbacks need its mutex.
 
-// assignLocked gives an event to a sandbox that is not in the idle list and
+// assignLocked gives an event to a seat that is not in the idle list and
 // returns who must deliver it.
-func (p *pool) assignLocked(s *sandbox, inv *invocation) receiver {
+func (p *pool) assignLocked(t *seat, inv *invocation) receiver {
 	inv.begun = time.Now()
 	inv.deadline = inv.begun.Add(p.limits.run)
-	if !s.seat.used {
-		s.seat.used = true
-		inv.cold = s.seat.initTook
+	s := t.sandbox
+	if !s.standing.used {
+		s.standing.used = true
+		inv.cold = s.standing.initTook
 	}
-	s.seat.current = inv
+	t.current = inv
 	// Whoever delivers calls Done; no sandbox is taken apart before that.
 	s.deliveries.Add(1)
-	p.setLocked(s, running, inv.deadline)
-	r := s.seat.receiver
-	s.seat.receiver = nil
+	p.setLocked(t, running, inv.deadline)
+	r := t.receiver
+	t.receiver = nil
 	return r
+}
+
+// askingLocked returns the seat for which a sandbox asks: one that is to ask,
+// or one more where it may have one; otherwise one that has asked, or has an
+// event, already. It is nil when the sandbox may not ask.
+func (p *pool) askingLocked(s *sandbox) *seat {
+	if s.standing.ending || s.standing.failure != nil && !s.standing.asked {
+		return nil
+	}
+	if t := s.standing.find(starting, finishing, lingering); t != nil {
+		return t
+	}
+	if len(s.standing.seats) < p.limits.seats {
+		return p.addSeatLocked(s, lingering)
+	}
+	if t := s.standing.find(idle); t != nil || p.limits.seats > 1 {
+		return t
+	}
+	return s.standing.find(running)
+}
+
+func (p *pool) addSeatLocked(s *sandbox, in state) *seat {
+	t := &seat{sandbox: s, state: in}
+	s.standing.seats = append(s.standing.seats, t)
+	p.count[in]++
+	return t
+}
+
+// dropLocked takes away a seat of a sandbox that has others.
+func (p *pool) dropLocked(t *seat) {
+	if t.state == idle {
+		p.removeIdleLocked(t)
+	}
+	p.count[t.state]--
+	t.state, t.receiver = ending, nil
+	t.timer.Stop()
+	seats := t.sandbox.standing.seats
+	i := slices.Index(seats, t)
+	t.sandbox.standing.seats = slices.Delete(seats, i, i+1)
+}
+
+// parkLocked deals with a seat that asks when its sandbox is stale: the last
+// one ends the sandbox, the others wait without getting anything. It reports
+// whether the seat waits.
+func (p *pool) parkLocked(t *seat) bool {
+	s := t.sandbox
+	p.count[t.state]--
+	p.count[ending]++
+	t.state = ending
+	if !s.standing.idleOrStarting() {
+		return true
+	}
+	p.endLocked(s)
+	p.stop(s)
+	p.growLocked()
+	return false
 }
 
 // startedLocked notes that a sandbox's init is over.
 func (p *pool) startedLocked(s *sandbox) {
-	s.seat.asked = true
-	s.seat.initTook = time.Since(s.seat.launched)
+	s.standing.asked = true
+	s.standing.initTook = time.Since(s.standing.launched)
 	p.broken, p.failures = nil, 0
+	if p.limits.seats > 1 {
+		// Its other seats are counted on, but not for long.
+		p.nudgeLocked()
+	}
 }
 
 // failedLocked notes a failed start and tells the first who waits. Sandboxes
 // that were started together and fail together count as one failure.
 func (p *pool) failedLocked(s *sandbox, why failure) {
-	if s.seat.failure != nil {
-		why = *s.seat.failure
+	if s.standing.failure != nil {
+		why = *s.standing.failure
 	}
-	if s.seat.launched.After(p.failed) {
+	if s.standing.launched.After(p.failed) {
 		p.failures++
 	}
 	p.failed = time.Now()
@@ -51,7 +112,12 @@ func (p *pool) failedLocked(s *sandbox, why failure) {
 
 // hopelessLocked reports whether no sandbox lives and none may be started yet.
 func (p *pool) hopelessLocked() bool {
-	return len(p.seats) == p.count[ending] && p.backingOffLocked()
+	for s := range p.sandboxes {
+		if !s.standing.ending {
+			return false
+		}
+	}
+	return p.backingOffLocked()
 }
 
 func (p *pool) backingOffLocked() bool {
@@ -72,74 +138,91 @@ func (p *pool) growLocked() {
 		}
 		return
 	}
-	need := len(p.queue) - p.count[starting] - p.count[finishing]
-	for range min(need, p.limits.sandboxes-len(p.seats)) {
+	need := len(p.queue) - p.count[starting]*p.limits.seats - p.count[finishing]
+	need = (need + p.limits.seats - 1) / p.limits.seats // in sandboxes
+	for range min(need, p.limits.sandboxes-len(p.sandboxes)) {
 		p.launchLocked()
 	}
-	if p.count[finishing] > 0 && !p.nudging && len(p.seats) < p.limits.sandboxes {
-		p.nudging = true
-		time.AfterFunc(p.limits.linger, p.nudge)
+	if p.count[finishing] > 0 && len(p.sandboxes) < p.limits.sandboxes {
+		p.nudgeLocked()
 	}
 }
 
 func (p *pool) launchLocked() {
 	s := p.launch()
-	s.seat.launched = time.Now()
-	p.seats[s] = struct{}{}
-	p.count[starting]++
-	p.limitLocked(s, s.seat.launched.Add(p.limits.init))
+	s.standing.launched = time.Now()
+	p.sandboxes[s] = struct{}{}
+	p.limitLocked(p.addSeatLocked(s, starting), s.standing.launched.Add(p.limits.init))
 }
 
-// nudge stops counting on sandboxes that answered a while ago.
+// nudgeLocked has nudge called in a while.
+func (p *pool) nudgeLocked() {
+	if !p.nudging {
+		p.nudging = true
+		time.AfterFunc(p.limits.linger, p.nudge)
+	}
+}
+
+// nudge stops counting on seats that answered a while ago.
 func (p *pool) nudge() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.nudging = false
-	for s := range p.seats {
-		if s.seat.state == finishing && time.Since(s.seat.answered) >= p.limits.linger {
-			p.setLocked(s, lingering, s.seat.deadline)
+	for s := range p.sandboxes {
+		for _, t := range s.standing.seats {
+			if t.state == finishing && time.Since(t.answered) >= p.limits.linger {
+				p.setLocked(t, lingering, t.deadline)
+			}
 		}
 	}
 	p.growLocked()
 }
 
-// setLocked moves a sandbox to a state that ends at the deadline.
-func (p *pool) setLocked(s *sandbox, to state, deadline time.Time) {
-	p.count[s.seat.state]--
+// setLocked moves a seat to a state that ends at the deadline.
+func (p *pool) setLocked(t *seat, to state, deadline time.Time) {
+	p.count[t.state]--
 	p.count[to]++
-	s.seat.state = to
-	p.limitLocked(s, deadline)
+	t.state = to
+	p.limitLocked(t, deadline)
 }
 
 // limitLocked sets the deadline of the state. The timer is touched only when it
 // would fire too late: moving it for every event would cost more than the rest
 // of the bookkeeping, so it fires early at times and is armed again.
-func (p *pool) limitLocked(s *sandbox, deadline time.Time) {
-	s.seat.deadline = deadline
-	if !s.seat.wake.IsZero() && !s.seat.wake.After(deadline) {
+func (p *pool) limitLocked(t *seat, deadline time.Time) {
+	t.deadline = deadline
+	if !t.wake.IsZero() && !t.wake.After(deadline) {
 		return
 	}
-	s.seat.wake = deadline
-	if s.seat.timer == nil {
-		s.seat.timer = time.AfterFunc(time.Until(deadline), func() { p.expire(s) })
+	t.wake = deadline
+	if t.timer == nil {
+		t.timer = time.AfterFunc(time.Until(deadline), func() { p.expire(t) })
 		return
 	}
-	s.seat.timer.Reset(time.Until(deadline))
+	t.timer.Reset(time.Until(deadline))
 }
 
-// expire ends a sandbox whose state has lasted too long.
-func (p *pool) expire(s *sandbox) {
+// expire deals with a seat whose state has lasted too long.
+func (p *pool) expire(t *seat) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.seat.wake = time.Time{}
-	if s.seat.state == ending {
-		return
+	t.wake = time.Time{}
+	switch {
+	case t.state == ending:
+	case time.Now().Before(t.deadline):
+		p.limitLocked(t, t.deadline)
+	case t.state == idle && !t.sandbox.standing.unused(p.limits.idle):
+		p.limitLocked(t, time.Now().Add(p.limits.idle))
+	case len(t.sandbox.standing.seats) > 1 && (t.state == finishing || t.state == lingering):
+		p.dropLocked(t) // it may have no use for so many
+	default:
+		p.expireLocked(t)
 	}
-	if time.Now().Before(s.seat.deadline) {
-		p.limitLocked(s, s.seat.deadline)
-		return
-	}
-	was := s.seat.state
+}
+
+// expireLocked ends the sandbox of a seat whose state has lasted too long.
+func (p *pool) expireLocked(t *seat) {
+	s, was := t.sandbox, t.state
 	p.endLocked(s)
 	if was == idle {
 		p.stop(s)
@@ -148,10 +231,10 @@ func (p *pool) expire(s *sandbox) {
 	p.kill(s)
 	if was == starting {
 		why := initTimedOut(p.limits.init)
-		s.seat.failure = &why
+		s.standing.failure = &why
 	}
-	if inv := s.seat.current; inv != nil {
-		s.seat.current = nil
+	if inv := t.current; inv != nil {
+		t.current = nil
 		why := timedOut(p.limits.run)
 		p.finish(s, inv, nil, &why)
 	}
@@ -159,20 +242,22 @@ func (p *pool) expire(s *sandbox) {
 
 // endLocked takes a sandbox out of circulation. It may be called twice.
 func (p *pool) endLocked(s *sandbox) {
-	if s.seat.state == ending {
+	if s.standing.ending {
 		return
 	}
-	if s.seat.state == idle {
-		p.removeIdleLocked(s)
+	s.standing.ending = true
+	for _, t := range s.standing.seats {
+		if t.state == idle {
+			p.removeIdleLocked(t)
+		}
+		p.count[t.state]--
+		p.count[ending]++
+		t.state, t.receiver = ending, nil
 	}
-	p.count[s.seat.state]--
-	p.count[ending]++
-	s.seat.state = ending
-	s.seat.receiver = nil
 }
 
-func (p *pool) removeIdleLocked(s *sandbox) {
-	i := slices.Index(p.idle, s)
+func (p *pool) removeIdleLocked(t *seat) {
+	i := slices.Index(p.idle, t)
 	p.idle = slices.Delete(p.idle, i, i+1)
 }
 

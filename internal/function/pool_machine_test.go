@@ -12,15 +12,20 @@ import (
 // The pool as a state machine: whatever happens in whatever order, every
 // invocation ends once, in order, within the limits, and none is forgotten.
 func TestPoolMachine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { rapid.Check(noDeadline{t}, poolMachine) })
+	for _, seats := range []int{1, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			rapid.Check(noDeadline{t}, func(t *rapid.T) { poolMachine(t, seats) })
+		})
+	}
 }
 
 // noDeadline keeps rapid from asking for the test's deadline, which means
 // nothing in fake time.
 type noDeadline struct{ *testing.T }
 
-func poolMachine(t *rapid.T) {
+func poolMachine(t *rapid.T, seats int) {
 	pt := newPoolTest(t.Fatalf)
+	pt.limits.seats = seats
 	var sent []*invocation
 	abandoned := make(map[*invocation]bool)
 	some := func(match func(*sandbox) bool) *sandbox {
@@ -28,7 +33,7 @@ func poolMachine(t *rapid.T) {
 		defer pt.mu.Unlock()
 		var fit []*sandbox
 		for _, s := range pt.launched {
-			if _, lives := pt.seats[s]; lives && match(s) {
+			if _, lives := pt.sandboxes[s]; lives && match(s) {
 				fit = append(fit, s)
 			}
 		}
@@ -37,28 +42,35 @@ func poolMachine(t *rapid.T) {
 		}
 		return fit[rapid.IntRange(0, len(fit)-1).Draw(t, "sandbox")]
 	}
+	living := func(s *sandbox) bool { return !s.standing.ending }
 	in := func(states ...state) func(*sandbox) bool {
-		return func(s *sandbox) bool { return slices.Contains(states, s.seat.state) }
+		return func(s *sandbox) bool { return s.standing.find(states...) != nil }
 	}
 	t.Repeat(map[string]func(*rapid.T){
 		"send": func(*rapid.T) { sent = append(sent, pt.send()) },
 		"ask": func(*rapid.T) {
-			s := some(in(starting, running, finishing, lingering))
-			may := s.seat.state != running && !s.seat.stale
-			if ok := pt.ask(s); ok != may {
+			s := some(living)
+			full := len(s.standing.seats) == seats && s.standing.find(starting, idle, finishing, lingering) == nil
+			may := !full && !s.standing.stale || full && seats == 1
+			again := s.standing.seats[0].current
+			ok := pt.ask(s)
+			if ok != may && !(s.standing.stale && seats > 1) {
 				t.Fatalf("asking was allowed: %v", ok)
+			}
+			if full && seats == 1 && s.standing.seats[0].current != again {
+				t.Fatal("the sandbox got another event before it had answered")
 			}
 		},
 		"answer": func(*rapid.T) {
-			s := some(func(s *sandbox) bool { return s.seat.current != nil })
-			inv := s.seat.current
+			s := some(func(s *sandbox) bool { return len(events(s)) > 0 })
+			inv := rapid.SampledFrom(events(s)).Draw(t, "event")
 			if !pt.reply(s, inv) || pt.reply(s, inv) {
 				t.Fatal("an answer counts once")
 			}
 		},
 		"leave":   func(*rapid.T) { pt.leave(some(in(idle)), pt) },
-		"retire":  func(*rapid.T) { pt.retire(some(in(starting, idle, running, finishing, lingering))) },
-		"gone":    func(*rapid.T) { pt.gone(some(in(ending)), exited("exit status 1")) },
+		"retire":  func(*rapid.T) { pt.retire(some(living)) },
+		"gone":    func(*rapid.T) { pt.gone(some(func(s *sandbox) bool { return !living(s) }), exited("exit status 1")) },
 		"renew":   func(*rapid.T) { pt.renew() },
 		"abandon": func(*rapid.T) { giveUpSome(t, pt, sent, abandoned) },
 		"wait": func(*rapid.T) {
@@ -69,7 +81,7 @@ func poolMachine(t *rapid.T) {
 	})
 	pt.close()
 	for _, s := range pt.launched {
-		if _, lives := pt.seats[s]; lives {
+		if _, lives := pt.sandboxes[s]; lives {
 			pt.gone(s, exited("signal: killed"))
 		}
 	}
@@ -93,32 +105,50 @@ func giveUpSome(t *rapid.T, pt *poolTest, sent []*invocation, abandoned map[*inv
 	}
 }
 
+// events returns what a sandbox has not answered yet.
+func events(s *sandbox) (all []*invocation) {
+	for _, t := range s.standing.seats {
+		if t.current != nil {
+			all = append(all, t.current)
+		}
+	}
+	return all
+}
+
 // checkPool checks what holds at any moment.
 func checkPool(t *rapid.T, pt *poolTest, sent []*invocation, abandoned map[*invocation]bool) {
 	pt.mu.Lock()
 	defer pt.mu.Unlock()
 	var count [states]int
 	current := make(map[*invocation]bool)
-	for s := range pt.seats {
-		count[s.seat.state]++
-		if inv := s.seat.current; inv != nil {
-			current[inv] = true
+	for s := range pt.sandboxes {
+		if n := len(s.standing.seats); n < 1 || n > pt.limits.seats {
+			t.Fatalf("a sandbox has %d seats", n)
 		}
-		if (s.seat.state == idle) != slices.Contains(pt.idle, s) {
-			t.Fatalf("state %d, in the idle list: %v", s.seat.state, slices.Contains(pt.idle, s))
-		}
-		if s.seat.state == running && s.seat.current == nil || s.seat.state == idle && s.seat.receiver == nil {
-			t.Fatalf("half a sandbox: %+v", s.seat)
+		for _, seat := range s.standing.seats {
+			count[seat.state]++
+			if inv := seat.current; inv != nil {
+				current[inv] = true
+			}
+			if (seat.state == idle) != slices.Contains(pt.idle, seat) {
+				t.Fatalf("state %d, in the idle list: %v", seat.state, slices.Contains(pt.idle, seat))
+			}
+			if seat.state == running && seat.current == nil || seat.state == idle && seat.receiver == nil {
+				t.Fatalf("half a seat: %+v", seat)
+			}
+			if s.standing.ending && seat.state != ending {
+				t.Fatalf("a seat of an ending sandbox: %+v", seat)
+			}
 		}
 	}
 	if count != pt.count {
 		t.Fatalf("counted %v, the pool %v", count, pt.count)
 	}
-	if len(pt.seats) > testLimits.sandboxes || len(pt.queue) > testLimits.waiting {
-		t.Fatalf("%d sandboxes, %d waiting", len(pt.seats), len(pt.queue))
+	if len(pt.sandboxes) > testLimits.sandboxes || len(pt.queue) > testLimits.waiting {
+		t.Fatalf("%d sandboxes, %d waiting", len(pt.sandboxes), len(pt.queue))
 	}
-	if len(pt.queue) > 0 && (len(pt.idle) > 0 || len(pt.seats) == 0) {
-		t.Fatalf("%d wait for %d idle of %d sandboxes", len(pt.queue), len(pt.idle), len(pt.seats))
+	if len(pt.queue) > 0 && (len(pt.idle) > 0 || len(pt.sandboxes) == 0) {
+		t.Fatalf("%d wait for %d idle of %d sandboxes", len(pt.queue), len(pt.idle), len(pt.sandboxes))
 	}
 	checkInvocations(t, pt, sent, current, abandoned)
 }

@@ -26,7 +26,7 @@ type poolTest struct {
 	outcomes map[*invocation]*failure // nil for a success
 }
 
-var testLimits = poolLimits{sandboxes: 3, waiting: 5, init: 10 * time.Second, run: 3 * time.Second,
+var testLimits = poolLimits{sandboxes: 3, seats: 1, waiting: 5, init: 10 * time.Second, run: 3 * time.Second,
 	idle: 20 * time.Second, linger: 5 * time.Millisecond}
 
 func newPoolTest(fatalf func(string, ...any)) *poolTest {
@@ -48,7 +48,7 @@ func newPoolTest(fatalf func(string, ...any)) *poolTest {
 			}
 			pt.outcomes[inv] = why
 		},
-		seats: make(map[*sandbox]struct{}),
+		sandboxes: make(map[*sandbox]struct{}),
 	}
 	return pt
 }
@@ -93,7 +93,7 @@ func (pt *poolTest) send() *invocation {
 // ask asks for an event as a sandbox does.
 func (pt *poolTest) ask(s *sandbox) bool {
 	inv, ok := pt.ready(s, pt)
-	if inv != nil {
+	if inv != nil && !slices.Contains(pt.order, inv) {
 		pt.deliver(inv)
 	}
 	return ok
@@ -135,7 +135,7 @@ func TestPoolReusesTheWarmest(t *testing.T) {
 		pt.ask(second)
 		for range 3 {
 			inv := pt.send()
-			if second.seat.current != inv {
+			if second.standing.seats[0].current != inv {
 				t.Fatal("the sandbox that was used last did not get the event")
 			}
 			pt.reply(second, inv)
@@ -159,7 +159,7 @@ func TestPoolWaitsForTheFinishing(t *testing.T) {
 			t.Fatal("a sandbox was started though one is about to be free")
 		}
 		pt.ask(s)
-		if s.seat.current != inv {
+		if s.standing.seats[0].current != inv {
 			t.Fatal("the event did not go to the sandbox that asked")
 		}
 		pt.reply(s, inv)
@@ -318,7 +318,7 @@ func TestPoolRenew(t *testing.T) {
 			t.Error("the busy sandbox did not end after its answer")
 		}
 		pt.ask(pt.launched[3])
-		if pt.launched[3].seat.current != d {
+		if pt.launched[3].standing.seats[0].current != d {
 			t.Error("the new sandbox did not get the event")
 		}
 	})

@@ -15,8 +15,9 @@ const (
 	// own message).
 	maxPayload  = 6 << 20
 	maxResponse = maxPayload + 100
-	// maxConns bounds a sandbox's connections to its Runtime API. Clients use
-	// one or two; past the bound a new one is closed at once.
+	// maxConns bounds a sandbox's connections to its Runtime API, beside one
+	// for each event that it may have more than one. Clients use one or two;
+	// past the bound a new one is closed at once.
 	maxConns = 32
 	// connGrace is how long connections may stay open once the process is dead.
 	// Those of a dead process end by themselves: only another process that got
@@ -39,9 +40,10 @@ type runtimeAPI struct {
 	eventHead []byte
 	tasks     sync.WaitGroup
 
-	mu     sync.Mutex
-	conns  map[*apiConn]struct{}
-	closed bool
+	mu         sync.Mutex
+	conns      map[*apiConn]struct{}
+	extensions extensions
+	closed     bool
 }
 
 // newRuntimeAPI opens the port and serves it.
@@ -84,7 +86,7 @@ func (a *runtimeAPI) accept() {
 func (a *runtimeAPI) add(c *apiConn) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.closed || len(a.conns) >= maxConns {
+	if a.closed || len(a.conns) >= maxConns+a.sandbox.function.pool.limits.seats-1 {
 		return false
 	}
 	a.conns[c] = struct{}{}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatepost-dev/gatepost/stack"
 )
 
 // A puppet is a function whose process only tells the address of its Runtime
@@ -29,7 +31,12 @@ type result struct {
 
 func newPuppet(t *testing.T, change func(*Host)) *puppet {
 	t.Helper()
-	h := newTestHost(t, change, acting("f", "puppet", nil))
+	return newPuppetOf(t, acting("f", "puppet", nil), change)
+}
+
+func newPuppetOf(t *testing.T, f stack.Function, change func(*Host)) *puppet {
+	t.Helper()
+	h := newTestHost(t, change, f)
 	p := &puppet{t: t, host: h, results: make(chan result, 1)}
 	p.invoke(`{"n":1}`)
 	p.address = h.awaitLine().Text
@@ -187,7 +194,6 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"wrong id", "POST /2018-06-01/runtime/invocation/x/response HTTP/1.1\nContent-Length: 2\n\n42", 400, "InvalidRequestID", false},
 		{"wrong id of an error", "POST /2018-06-01/runtime/invocation//error HTTP/1.1\nContent-Length: 2\n\n42", 400, "InvalidRequestID", false},
-		{"next before the answer", askLine, 403, "InvalidStateTransition", false},
 		{"late init error", "POST /2018-06-01/runtime/init/error HTTP/1.1\nContent-Length: 2\n\n{}", 403, "InvalidStateTransition", false},
 		{"unknown path", "GET /2018-06-01/runtime/other HTTP/1.1\n\n", 404, "NotFound", false},
 		{"unknown version", "GET /2021-01-01/runtime/invocation/next HTTP/1.1\n\n", 404, "NotFound", false},
@@ -229,12 +235,67 @@ func TestRefusals(t *testing.T) {
 	first.send("POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\nContent-Length: 2\n\n42", id)
 	first.expect(202, "OK")
 	first.send("POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\nContent-Length: 2\n\n43", id)
-	first.expect(400, "InvalidRequestID")
+	first.expect(403, "State transition from RuntimeResponseSentState to InvocationResponse failed for runtime. Error: State transition is not allowed")
 	first.send("POST /2018-06-01/runtime/invocation/%s/error HTTP/1.1\nContent-Length: 2\n\n{}", id)
-	first.expect(400, "InvalidRequestID")
+	first.expect(403, "State transition from RuntimeResponseSentState to InvocationErrorResponse failed")
+	p.invoke("{}")
+	second := first.next()
+	first.send("POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\nContent-Length: 2\n\n44", id)
+	first.expect(400, `{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`)
 	if r := p.result(); r.err != nil || string(r.response) != "42" {
 		t.Errorf("got %q, %v", r.response, r.err)
 	}
+	first.send("POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\nContent-Length: 2\n\n45", second)
+	first.expect(202, "OK")
+	if r := p.result(); r.err != nil || string(r.response) != "45" {
+		t.Errorf("got %q, %v", r.response, r.err)
+	}
+}
+
+// Whoever asks again before the answer gets the same event again.
+func TestNextTwice(t *testing.T) {
+	p := newPuppet(t, nil)
+	first, second := p.dial(), p.dial()
+	id := first.next()
+	if again := second.next(); again != id {
+		t.Errorf("the second question got %s, the first %s", again, id)
+	}
+	second.send("POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\nContent-Length: 2\n\n42", id)
+	second.expect(202, "OK")
+	if r := p.result(); string(r.response) != "42" {
+		t.Errorf("got %q, %v", r.response, r.err)
+	}
+}
+
+// A response may say that it is streamed, and nothing else.
+func TestResponseModes(t *testing.T) {
+	p := newPuppet(t, nil)
+	l := p.dial()
+	const head = "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\nLambda-Runtime-Function-Response-Mode: "
+	l.send(head+"Streaming\nTransfer-Encoding: chunked\n\n2\n42\n0\n\n", l.next())
+	l.expect(202, "OK")
+	if r := p.result(); string(r.response) != "42" {
+		t.Errorf("got %q, %v", r.response, r.err)
+	}
+	p.invoke("{}")
+	l.send(head+"buffered\nContent-Length: 2\n\n42", l.next())
+	l.expect(400, "InvalidFunctionResponseMode")
+	if r := p.result(); r.err == nil || !strings.Contains(r.err.Error(), "Runtime.InvalidResponseModeHeader") {
+		t.Errorf("got %q, %v", r.response, r.err)
+	}
+}
+
+// After the runtime has said that its init failed, it gets no event.
+func TestNextAfterInitError(t *testing.T) {
+	p := newPuppetOf(t, acting("f", "deaf puppet", nil), func(h *Host) { h.limits.stop = time.Hour })
+	defer p.host.eachPool((*pool).killAll)
+	l := p.dial()
+	l.send("POST /2018-06-01/runtime/init/error HTTP/1.1\nContent-Length: 2\n\n{}")
+	l.send(askLine)
+	l.expect(202, "OK")
+	l.expect(403, "InvalidStateTransition")
+	l.send("POST /2018-06-01/runtime/init/error HTTP/1.1\nContent-Length: 2\n\n{}")
+	l.expect(403, "InvalidStateTransition")
 }
 
 // A body that is cut off ends nothing: the answer may come once more.
@@ -325,7 +386,7 @@ func TestAskAgain(t *testing.T) {
 	fresh := p.dial()
 	fresh.send(askLine)
 	p.until(func() bool {
-		return pool.idle[0].seat.receiver.(*apiConn).net.RemoteAddr().String() == fresh.conn.LocalAddr().String()
+		return pool.idle[0].receiver.(*apiConn).net.RemoteAddr().String() == fresh.conn.LocalAddr().String()
 	})
 	p.invoke(`{"n":2}`)
 	if _, body := fresh.receive(); body != `{"n":2}` {

@@ -11,7 +11,8 @@ import (
 )
 
 // sandbox is one process of a function, with its Runtime API, its temporary
-// folder and its log. It handles one event at a time.
+// folder and its log. It handles one event at a time, or several if the
+// function's environment says so.
 type sandbox struct {
 	host     *Host
 	function *function
@@ -19,9 +20,10 @@ type sandbox struct {
 	dir      string // its own temporary folder, and its home
 	logs     *logs
 	api      *runtimeAPI
+	bridge   *bridge // nil for a program that speaks to the Runtime API
 
-	// seat belongs to the pool. deliveries counts events on their way out.
-	seat       seat
+	// standing belongs to the pool. deliveries counts events on their way out.
+	standing   standing
 	deliveries sync.WaitGroup
 
 	mu      sync.Mutex
@@ -59,6 +61,9 @@ func (s *sandbox) live() failure {
 	s.function.pool.retire(s)
 	// Answers and lines that the process sent before its end still count.
 	s.api.close()
+	if s.bridge != nil {
+		s.bridge.close()
+	}
 	s.deliveries.Wait()
 	s.logs.close()
 	return exited(status)
@@ -79,8 +84,16 @@ func (s *sandbox) start() (p *process, err error) {
 		out.Close()
 		if err != nil {
 			s.logs.close()
+			if s.bridge != nil {
+				s.host.ports.giveBack(s.bridge.port)
+			}
 		}
 	}()
+	if s.program.rpc {
+		if s.bridge, err = newBridge(s); err != nil {
+			return nil, err
+		}
+	}
 	if s.api, err = newRuntimeAPI(s); err != nil {
 		return nil, err
 	}
@@ -93,6 +106,9 @@ func (s *sandbox) start() (p *process, err error) {
 	}
 	s.host.log.Debug("sandbox started", "function", s.function.spec.Name, "pid", p.cmd.Process.Pid)
 	s.started(p)
+	if s.bridge != nil {
+		s.host.sandboxes.Go(s.bridge.run)
+	}
 	return p, nil
 }
 
@@ -129,6 +145,14 @@ func (s *sandbox) kill() {
 	s.stopped = true
 	if s.process != nil {
 		s.process.signal(syscall.SIGKILL)
+	}
+}
+
+// attribute names the invocation that the log lines from now on belong to; an
+// empty id is none. Where several run at a time, nobody can tell.
+func (s *sandbox) attribute(requestID string) {
+	if s.function.pool.limits.seats == 1 {
+		s.logs.begin(requestID)
 	}
 }
 

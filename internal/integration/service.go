@@ -77,7 +77,7 @@ type absent struct{ service string }
 func (a absent) name() string { return "the service " + a.service }
 
 func (a absent) call(context.Context, *outgoing) (*answer, error) {
-	return nil, fmt.Errorf("Gatepost does not run the service %q; those that an AWS integration reaches are dynamodb, lambda, sns and sqs", a.service)
+	return nil, fmt.Errorf("the service %q does not run here; those that an AWS integration reaches are dynamodb, lambda, sns and sqs", a.service)
 }
 
 func compileService(b *Backends, in *apigw.Integration) (backend, error) {

@@ -42,7 +42,7 @@ func TestAServiceThatIsNotRunHereFailsEachCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = in.Call(t.Context(), &Request{Kind: apigw.EventMessage, Body: []byte("{}"), Context: &apigw.RequestContext{}})
-	if err == nil || !strings.Contains(err.Error(), `does not run the service "states"`) {
+	if err == nil || !strings.Contains(err.Error(), `the service "states" does not run here`) {
 		t.Errorf("got %v", err)
 	}
 	if rec.last != "" {
