@@ -101,6 +101,10 @@ func (s *IDs) Request() string { return s.next(0x05).String() }
 func (s *IDs) next(kind byte) ConnectionID {
 	var id ConnectionID
 	rand.Read(id[:4])
+	if id[0]>>2 == 62 {
+		// That would be printed as "-", with which command lines begin a flag.
+		id[0] &= 0x7f
+	}
 	n := s.counter.Add(1)
 	id[4], id[5], id[6] = byte(n>>16), byte(n>>8), byte(n)
 	id[7], id[8], id[9], id[10] = byte(s.node>>16), kind, byte(s.node>>8), byte(s.node)

@@ -46,6 +46,15 @@ func TestParseConnectionIDErrors(t *testing.T) {
 	}
 }
 
+func TestIDsDoNotBeginLikeAFlag(t *testing.T) {
+	ids := NewIDs()
+	for range 2000 {
+		if id := ids.Request(); id[0] == '-' {
+			t.Fatalf("the id %s begins with a hyphen", id)
+		}
+	}
+}
+
 func FuzzParseConnectionID(f *testing.F) {
 	f.Add("JC1dgf9yoAMCK-g=")
 	f.Add("")

@@ -75,7 +75,7 @@ type limits struct {
 // The others are Gatepost's own; linger is about what a new sandbox takes.
 func defaultLimits() limits {
 	return limits{waiting: 1000, init: 10 * time.Second, idle: 10 * time.Minute, linger: 20 * time.Millisecond,
-		stop: 500 * time.Millisecond, close: 2 * time.Second}
+		stop: 500 * time.Millisecond, close: 10 * time.Second}
 }
 
 // Host runs functions. Its methods may be called together.
@@ -264,8 +264,9 @@ type Status struct {
 
 // Close ends all functions and waits until no process is left: SIGTERM to
 // every process group, SIGKILL after half a second or when ctx ends. Invocations
-// that run or wait then fail, so callers finish theirs first. It returns within
-// two seconds, with an error if something was left, and may be called again.
+// that run or wait then fail, so callers finish theirs first. It returns when
+// all are gone, which takes no two seconds unless the machine is overloaded, and
+// after ten with an error if something was left. It may be called again.
 func (h *Host) Close(ctx context.Context) error {
 	h.closing.Do(func() { go h.shutDown() })
 	select {

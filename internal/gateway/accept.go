@@ -30,6 +30,9 @@ func (g *Gateway) ServeConn(nc net.Conn, first []byte) {
 	switch {
 	case err != nil:
 		g.refuseHead(nc, err)
+	case h.count("Content-Length") > 0 && h.count("Transfer-Encoding") > 0:
+		// RFC 9112 section 6.1: two framings are how requests are smuggled.
+		g.refuseHead(nc, errHeadMalformed)
 	case h.isUpgrade():
 		g.handshake(nc, &h, read[length:])
 	default:
