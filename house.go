@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb"
+	"github.com/gatepost-dev/gatepost/internal/aws/lambda"
 	"github.com/gatepost-dev/gatepost/internal/aws/sns"
 	"github.com/gatepost-dev/gatepost/internal/aws/sqs"
 	"github.com/gatepost-dev/gatepost/internal/awswire"
@@ -45,6 +46,7 @@ type house struct {
 	topics    *sns.Service
 	endpoint  *awswire.Endpoint
 	functions *function.Host
+	lambda    *lambda.Service
 
 	// running counts what serve started; polling ends first at shutdown.
 	running     sync.WaitGroup
@@ -58,7 +60,7 @@ type house struct {
 func open(ctx context.Context, cfg Config) (*house, error) {
 	h := &house{cfg: cfg, feed: telemetry.NewFeed(), failed: make(chan error, 1)}
 	steps := []func(context.Context) error{
-		h.openData, h.openCA, h.openPorts, h.openTables, h.openQueues, h.openEndpoint, h.openFunctions, h.openTopics, h.openAPIs,
+		h.openData, h.openCA, h.openPorts, h.openTables, h.openQueues, h.openEndpoint, h.openFunctions, h.openTopics, h.openLambda, h.openAPIs,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -34,6 +34,7 @@ func (h *house) serve() error {
 	h.serveHTTP(ctx, h.admin, h.httpServer(console.Handler(h, h.secrets.AdminToken)))
 	h.pollQueues()
 	h.topics.Start()
+	h.lambda.Start()
 	return h.dir.Announce(h.run())
 }
 

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/aws/lambda"
 	"github.com/gatepost-dev/gatepost/internal/aws/sns"
 	"github.com/gatepost-dev/gatepost/internal/aws/sqs"
-	"github.com/gatepost-dev/gatepost/internal/function"
 )
 
 // openTopics makes the topics and their subscriptions; they deliver once
@@ -17,7 +15,7 @@ import (
 func (h *house) openTopics(ctx context.Context) (err error) {
 	h.topics, err = sns.New(sns.Config{
 		Bus: h.bus, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, URLBase: "http://" + h.aws.Addr().String(),
-		Queues: queueEnds{h.queues}, Functions: functionEnds{h.functions}, Feed: h.feed, Log: h.cfg.Log,
+		Queues: queueEnds{h.queues}, Functions: functionEnds{h}, Feed: h.feed, Log: h.cfg.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the topics: %w", err)
@@ -63,30 +61,15 @@ func (q queueEnds) SendToQueue(ctx context.Context, arn string, m sns.QueueMessa
 	return err
 }
 
-// functionEnds makes the function host the end of subscriptions.
-type functionEnds struct{ host *function.Host }
+// functionEnds makes the queue of asynchronous invocations the end of
+// subscriptions: what becomes of a function's failure is Lambda's affair.
+type functionEnds struct{ house *house }
 
-// InvokeFunction runs the function of an ARN, with or without a qualifier.
+// InvokeFunction accepts an asynchronous invocation of the function of an ARN.
 func (f functionEnds) InvokeFunction(ctx context.Context, arn string, event []byte) error {
-	name := arn
-	if parts := strings.Split(arn, ":"); len(parts) >= 7 {
-		name = parts[6]
-	}
-	_, err := f.host.Invoke(ctx, name, event)
-	failed, ran := errors.AsType[*function.Error](err)
-	switch {
-	case ran && failed.Type == unknownFunction:
+	err := f.house.lambda.InvokeAsync(ctx, arn, event)
+	if errors.Is(err, lambda.ErrNoFunction) {
 		return errors.Join(sns.ErrNoEndpoint, err)
-	case ran && strings.HasPrefix(failed.Type, hostsOwn):
-		return err // it is not built, or the host closes: tried again
-	case ran, errors.Is(err, apigw.ErrThrottled):
-		return errors.Join(sns.ErrFunctionFailed, err)
 	}
 	return err
 }
-
-// The error types of the function host itself: the function did not run.
-const (
-	hostsOwn        = "Gatepost."
-	unknownFunction = hostsOwn + "UnknownFunction"
-)

@@ -34,6 +34,7 @@ type cli struct {
 	Ls       lsCommand       `cmd:"" help:"List the live connections."`
 	Post     postCommand     `cmd:"" help:"Send a message to one connection."`
 	Kick     kickCommand     `cmd:"" help:"Close one connection."`
+	Invoke   invokeCommand   `cmd:"" help:"Run a function with a JSON event."`
 	Queue    queueCommand    `cmd:"" help:"Work with the queues of the running instance."`
 	Keys     keysCommand     `cmd:"" help:"List the API keys of the running instance."`
 	Limits   limitsCommand   `cmd:"" help:"List the limits that --limit changes, with their defaults."`

@@ -199,10 +199,26 @@ func check(spec stack.Function) error {
 // function that has the event already works on until its own time limit, as on
 // Lambda, and its sandbox is used again after that.
 func (h *Host) Invoke(ctx context.Context, function string, event []byte) ([]byte, error) {
+	return h.InvokeCall(ctx, function, Call{Event: event})
+}
+
+// Call is an invocation of which the caller knows more than the event.
+type Call struct {
+	// RequestID is the id that the function and its log lines get; "" makes one.
+	// It has no control characters.
+	RequestID string
+	Event     []byte
+	// ClientContext is a JSON object in one line for the header
+	// Lambda-Runtime-Client-Context; nil for none.
+	ClientContext []byte
+}
+
+// InvokeCall is Invoke for such a call.
+func (h *Host) InvokeCall(ctx context.Context, function string, c Call) ([]byte, error) {
 	h.mu.RLock()
 	f := h.functions[function]
 	h.mu.RUnlock()
-	inv := newInvocation(event)
+	inv := newInvocation(c)
 	if f == nil {
 		return nil, failure{typ: typeUnknown, text: "there is no such function"}.about(function, inv.id)
 	}

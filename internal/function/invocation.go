@@ -11,8 +11,9 @@ import (
 // are set before a sandbox gets it; those below are set once, before done is
 // closed, by whoever ends the invocation.
 type invocation struct {
-	id    string
-	event []byte
+	id            string
+	event         []byte
+	clientContext []byte // a header's value; nil for none
 	// begun and deadline are set when a sandbox gets the event. cold is how
 	// long that sandbox took to start when this is its first event.
 	begun, deadline time.Time
@@ -23,8 +24,11 @@ type invocation struct {
 	err      error
 }
 
-func newInvocation(event []byte) *invocation {
-	return &invocation{id: uuid.New(), event: event, done: make(chan struct{})}
+func newInvocation(c Call) *invocation {
+	if c.RequestID == "" {
+		c.RequestID = uuid.New()
+	}
+	return &invocation{id: c.RequestID, event: c.Event, clientContext: c.ClientContext, done: make(chan struct{})}
 }
 
 // appendTraceID appends an X-Ray trace header of an invocation that nobody

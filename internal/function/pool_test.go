@@ -83,7 +83,7 @@ func (pt *poolTest) deliver(inv *invocation) { pt.order = append(pt.order, inv) 
 
 // send submits an event and delivers it if there is somebody to take it.
 func (pt *poolTest) send() *invocation {
-	inv := newInvocation(nil)
+	inv := newInvocation(Call{})
 	if r := pt.submit(inv); r != nil {
 		r.deliver(inv)
 	}

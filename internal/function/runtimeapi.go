@@ -121,6 +121,10 @@ func (a *runtimeAPI) appendEvent(b []byte, inv *invocation) []byte {
 	b = strconv.AppendInt(b, inv.deadline.UnixMilli(), 10)
 	b = append(b, "\r\nLambda-Runtime-Trace-Id: "...)
 	b = appendTraceID(b, inv.begun)
+	if inv.clientContext != nil {
+		b = append(b, "\r\nLambda-Runtime-Client-Context: "...)
+		b = append(b, inv.clientContext...)
+	}
 	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(inv.event)), 10)
 	return append(b, "\r\n\r\n"...)
