@@ -58,16 +58,11 @@ func (h *house) openAPIs(context.Context) error {
 		a.hub = conn.NewHub(h.cfg.Limits)
 		a.http = &management.Server{Limits: h.cfg.Limits, Log: h.cfg.Log}
 		backends := integration.New(integration.Config{
-			Invoker: h.functions, AWS: "http://" + h.aws.Addr().String(), Credentials: h.secrets.Credentials,
+			Invoker: h.functions, Queue: h.lambda, AWS: "http://" + h.aws.Addr().String(), Credentials: h.secrets.Credentials,
 			Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, Limits: h.cfg.Limits,
 			StageVariables: a.declared.Stage.Variables, Log: h.cfg.Log,
 		})
-		h.onClose(func() error {
-			ctx, cancel := context.WithTimeout(context.Background(), lastMoment)
-			defer cancel()
-			backends.Close(ctx) // what still runs is cut off, as at the end of a drain
-			return nil
-		})
+		h.onClose(func() error { backends.Close(); return nil })
 		var err error
 		a.gateway, err = gateway.New(gateway.Config{
 			API: a.declared, Domain: a.domain(), Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account,

@@ -56,6 +56,10 @@ type Config struct {
 	Gateway, AWS, Console string
 	// Limits bound clients. The zero value means apigw.DefaultLimits().
 	Limits apigw.Limits
+	// AsyncRetries are the waits before an asynchronous invocation that failed is
+	// tried again, the last one for all further retries. Nil means Lambda's, one
+	// and two minutes.
+	AsyncRetries []time.Duration
 	// Environment is given to every function that does not set the name itself.
 	Environment map[string]string
 	// Log gets Gatepost's own log. Nil means none.

@@ -14,6 +14,7 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/function"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
+	"github.com/gatepost-dev/gatepost/stack"
 )
 
 // openLambda opens the Lambda API. It is closed before the functions, whose end
@@ -22,6 +23,7 @@ func (h *house) openLambda(ctx context.Context) (err error) {
 	h.lambda, err = lambda.New(ctx, lambda.Config{
 		Functions: invocable{h}, Logs: invocable{h}, Bus: h.bus, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account,
 		Queues: recordQueues{h.queues}, Topics: recordTopics{h.topics}, Feed: h.feed, Log: h.cfg.Log,
+		EventConfigs: eventConfigs(h.cfg.Stack.Functions), Retries: h.cfg.AsyncRetries,
 	})
 	if err != nil {
 		return fmt.Errorf("open the Lambda API: %w", err)
@@ -33,6 +35,19 @@ func (h *house) openLambda(ctx context.Context) (err error) {
 	})
 	h.endpoint.RegisterREST(h.lambda)
 	return nil
+}
+
+// eventConfigs are the settings of the functions that have some.
+func eventConfigs(functions []stack.Function) (all []lambda.EventInvokeConfig) {
+	for _, f := range functions {
+		if a := f.Async; a != nil {
+			all = append(all, lambda.EventInvokeConfig{
+				Function: f.Name, MaximumRetryAttempts: a.Retries, MaximumEventAge: a.MaxAge,
+				OnSuccess: a.OnSuccess, OnFailure: a.OnFailure, DeadLetter: a.DeadLetterARN,
+			})
+		}
+	}
+	return all
 }
 
 // invocable makes the functions of a house lambda.Functions, and its feed

@@ -127,6 +127,7 @@ func (h *house) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
 	defer cancel()
 	h.stopPolling()
+	h.polling.Go(func() { h.lambda.Pause(ctx) })
 	var errs []error
 	for _, a := range h.apis {
 		a.listener.Close()

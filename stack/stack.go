@@ -61,8 +61,30 @@ type Function struct {
 	MemoryMB int `json:"memoryMB"`
 	// MaxConcurrency bounds the sandboxes; zero means the host's own limit.
 	MaxConcurrency int `json:"maxConcurrency,omitempty"`
+	// Async says what becomes of asynchronous invocations; nil means Lambda's
+	// defaults.
+	Async *AsyncInvocation `json:"async,omitempty"`
 	// Line is where the template declares the function; 0 when unknown.
 	Line int `json:"line,omitempty"`
+}
+
+// AsyncInvocation is a function's EventInvokeConfig together with its
+// DeadLetterConfig.
+type AsyncInvocation struct {
+	// Retries is how often a failed invocation is tried again, 0 to 2; nil means
+	// 2.
+	Retries *int `json:"retries,omitempty"`
+	// MaxAge is how long an event may wait for its function, 60 s to 6 h; zero
+	// means 6 h.
+	MaxAge time.Duration `json:"maxAge,omitempty"`
+	// OnSuccess and OnFailure are the ARNs of a queue, a topic or a function of
+	// the stack that gets a record of each invocation that ended well or was
+	// given up; "" is nobody.
+	OnSuccess string `json:"onSuccess,omitempty"`
+	OnFailure string `json:"onFailure,omitempty"`
+	// DeadLetterARN is the queue or topic that gets the events which were given
+	// up; "" is none.
+	DeadLetterARN string `json:"deadLetterArn,omitempty"`
 }
 
 // Queue is an SQS queue. Zero durations are meant as zero: the loader fills in

@@ -91,7 +91,31 @@ func (v *validation) functions() {
 		if f.MaxConcurrency < 0 {
 			v.addf("%s: the concurrency is %d and must not be negative", of, f.MaxConcurrency)
 		}
+		if f.Async != nil {
+			v.async(of, f.Async)
+		}
 	}
+}
+
+func (v *validation) async(of string, a *AsyncInvocation) {
+	if a.Retries != nil {
+		v.inRange(of, "the number of retries of asynchronous invocations", *a.Retries, 0, 2)
+	}
+	if a.MaxAge != 0 {
+		v.durationInRange(of, "the age of asynchronous invocations", a.MaxAge, time.Minute, 6*time.Hour)
+	}
+	for _, end := range []struct{ what, arn string }{
+		{"the destination on success", a.OnSuccess}, {"the destination on failure", a.OnFailure}, {"the dead-letter target", a.DeadLetterARN},
+	} {
+		if end.arn != "" && v.stack.QueueByARN(end.arn) == nil && v.stack.TopicByARN(end.arn) == nil &&
+			(end.arn == a.DeadLetterARN || !v.isFunction(end.arn)) {
+			v.addf("%s: %s of asynchronous invocations, %q, is not of this stack", of, end.what, end.arn)
+		}
+	}
+}
+
+func (v *validation) isFunction(arn string) bool {
+	return slices.ContainsFunc(v.stack.Functions, func(f Function) bool { return f.ARN == arn })
 }
 
 func (v *validation) queues() {

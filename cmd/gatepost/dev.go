@@ -24,8 +24,10 @@ type places struct {
 	Env     []string `sep:"none" placeholder:"FUNCTION.NAME=VALUE" help:"Set a variable of one function, over the template's; may be repeated."`
 	Limit   []string `sep:"none" placeholder:"NAME=VALUE" help:"Change a limit, for example idle=30s, frame=64KB or rate=off; may be repeated. 'gatepost limits' lists them."`
 	Ordered []string `sep:"none" placeholder:"ROUTEKEY" help:"Handle each connection's messages of this route one after the other, which AWS does not; may be repeated."`
-	Quiet   bool     `short:"q" help:"Print the addresses only, not what happens."`
-	Verbose bool     `short:"v" help:"Print Gatepost's own log too."`
+	// Lambda waits one and two minutes, which nobody does at a desk.
+	AsyncRetries []time.Duration `default:"1s,2s" placeholder:"WAIT,WAIT" help:"How long to wait before an asynchronous invocation that failed is tried again; Lambda waits 1m,2m."`
+	Quiet        bool            `short:"q" help:"Print the addresses only, not what happens."`
+	Verbose      bool            `short:"v" help:"Print Gatepost's own log too."`
 }
 
 type devCommand struct {
@@ -83,7 +85,7 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 	show := &narrator{out: std.out, quiet: p.Quiet}
 	cfg := gatepost.Config{
 		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console,
-		Limits: limits, Log: p.logger(std), Built: show.built, Watch: show.event,
+		Limits: limits, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
 	}
 	server, err := gatepost.New(cfg)
 	if err != nil {

@@ -35,7 +35,7 @@ func (f *functionBackend) call(ctx context.Context, out *outgoing) (*answer, err
 	case "", "RequestResponse":
 		return f.invoke(ctx, event)
 	case "Event":
-		return f.start(event)
+		return f.start(ctx, event)
 	case "DryRun":
 		return &answer{status: http.StatusNoContent, errorMessage: true}, nil
 	default:
@@ -59,46 +59,15 @@ func (f *functionBackend) invoke(ctx context.Context, event []byte) (*answer, er
 	return &answer{status: http.StatusOK, body: reported.ErrorPayload(), errorMessage: true, failed: err}, nil
 }
 
-// start runs the function without waiting for it, as Lambda does for the
-// invocation type Event; its answer is dropped and its failure logged. Lambda
-// would try a failed one twice more, after one and two minutes; Gatepost does
-// not, so that a broken function is seen once and not again after it was mended.
-func (f *functionBackend) start(event []byte) (*answer, error) {
-	b := f.backends
-	if err := b.beginAsync(); err != nil {
-		return nil, fmt.Errorf("invoke function %s: %w", f.function, err)
+// start hands the event to the queue of asynchronous invocations, as Lambda does
+// for the invocation type Event: what becomes of it there is not the client's
+// affair.
+func (f *functionBackend) start(ctx context.Context, event []byte) (*answer, error) {
+	if f.backends.Queue == nil {
+		return nil, fmt.Errorf("function %s cannot be invoked with the type Event: there is no queue of asynchronous invocations here", f.function)
 	}
-	// The event may be part of the client's message, which is the caller's.
-	event = append([]byte(nil), event...)
-	go func() {
-		defer b.endAsync()
-		if _, err := b.Invoker.Invoke(b.stopping, f.function, event); err != nil {
-			b.Log.Error("an asynchronous invocation failed", "function", f.function, "error", err)
-		}
-	}()
+	if err := f.backends.Queue.InvokeAsync(ctx, f.function, event); err != nil {
+		return nil, err
+	}
 	return &answer{status: http.StatusAccepted, errorMessage: true}, nil
-}
-
-var errClosed = errors.New("the gateway is stopping")
-
-func (b *Backends) beginAsync() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case b.closed:
-		return errClosed
-	case b.async >= maxAsync:
-		return fmt.Errorf("%d asynchronous invocations are running: %w", b.async, apigw.ErrThrottled)
-	}
-	b.async++
-	return nil
-}
-
-func (b *Backends) endAsync() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.async--
-	if b.closed && b.async == 0 {
-		close(b.idle)
-	}
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/conformance"
@@ -81,117 +79,60 @@ func TestFunctionsAreFoundByTheirURI(t *testing.T) {
 	}
 }
 
+// eventQueue keeps the asynchronous invocations that it is given.
+type eventQueue struct {
+	events []string
+	err    error
+}
+
+func (q *eventQueue) InvokeAsync(_ context.Context, function string, event []byte) error {
+	q.events = append(q.events, function+" "+string(event))
+	return q.err
+}
+
+// invokedAs is an integration whose invocation type comes from a parameter.
+func invokedAs(source string) apigw.Integration {
+	return apigw.Integration{Type: apigw.AWSService, Function: "f", Responses: anyAnswer,
+		RequestParameters: map[string]string{"integration.request.header.X-Amz-Invocation-Type": source}}
+}
+
 func TestInvocationTypes(t *testing.T) {
 	conformance.Covers(t, "integration.aws-lambda-async")
-	ran := make(chan string, 1)
-	release := make(chan struct{})
-	f := &invoker{run: func(ctx context.Context, _ string, event []byte) ([]byte, error) {
-		if string(event) == `{"wait":true}` {
-			<-release
-			if _, limited := ctx.Deadline(); limited {
-				ran <- "with the route's time limit"
-			} else {
-				ran <- string(event)
+	for _, tt := range []struct{ name, source, body, want, ran, queued string }{
+		{"Event", "'Event'", `{"a":1}`, "200", "", `f {"a":1}`},
+		{"Event, mapped", "route.request.body.mode", `{"mode":"Event"}`, "200", "", `f {"mode":"Event"}`},
+		{"RequestResponse", "'RequestResponse'", "{}", `200 "answer"`, "f {}", ""},
+		{"RequestResponse, mapped", "route.request.body.mode", `{"mode":"RequestResponse"}`, `200 "answer"`, `f {"mode":"RequestResponse"}`, ""},
+		{"DryRun", "'DryRun'", "{}", "200", "", ""},
+		{"another one", "'Later'", "{}", `error: RequestParameters[integration.request.header.X-Amz-Invocation-Type]: "Later" is none of RequestResponse, Event and DryRun`, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f, q := answers(`"answer"`), &eventQueue{}
+			in := compile(t, newBackends(t, Config{Invoker: f, Queue: q}), invokedAs(tt.source))
+			got := call(t, in, &Request{Body: []byte(tt.body), Context: requestContext(apigw.EventMessage, "say")})
+			if ran, queued := strings.Join(f.got(), ", "), strings.Join(q.events, ", "); got != tt.want || ran != tt.ran || queued != tt.queued {
+				t.Errorf("%s; the function ran %q, queued %q; want %s, %q, %q", got, ran, queued, tt.want, tt.ran, tt.queued)
 			}
-		}
-		return []byte(`"answer"`), nil
-	}}
-	b := newBackends(t, Config{Invoker: f})
-	of := func(source string) *Integration {
-		return compile(t, b, apigw.Integration{Type: apigw.AWSService, Function: "f", Responses: anyAnswer,
-			RequestParameters: map[string]string{"integration.request.header.X-Amz-Invocation-Type": source}})
-	}
-	body := []byte(`{"wait":true}`)
-	if got := call(t, of("'Event'"), &Request{Body: body, Context: requestContext(apigw.EventMessage, "say")}); got != "200" {
-		t.Errorf("Event: %s, want an empty answer at once", got)
-	}
-	copy(body, "XXXXXXXXXXXXX") // the caller's buffer is its own again
-	close(release)
-	select {
-	case got := <-ran:
-		if got != `{"wait":true}` {
-			t.Errorf("the function ran %s", got)
-		}
-	case <-time.After(patience):
-		t.Fatal("the function did not run")
-	}
-	if got := call(t, of("'RequestResponse'"), message("{}")); got != `200 "answer"` {
-		t.Errorf("RequestResponse: %s", got)
-	}
-	if got := call(t, of("route.request.body.mode"), message(`{"mode":"RequestResponse"}`)); got != `200 "answer"` {
-		t.Errorf("mapped: %s", got)
-	}
-	before := len(f.got())
-	if got := call(t, of("'DryRun'"), message("{}")); got != "200" || len(f.got()) != before {
-		t.Errorf("DryRun: %s after %d more calls", got, len(f.got())-before)
-	}
-	if got := call(t, of("'Later'"), message("{}")); !strings.Contains(got, "none of RequestResponse, Event and DryRun") {
-		t.Errorf("Later: %s", got)
+		})
 	}
 }
 
-func TestCloseWaitsForAsynchronousInvocations(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ended := false
-		f := &invoker{run: func(context.Context, string, []byte) ([]byte, error) {
-			time.Sleep(time.Hour)
-			ended = true
-			return nil, errors.New("failed")
-		}}
-		b := New(Config{Invoker: f})
-		in := compile(t, b, asynchronous)
-		if got := call(t, in, oneWay("{}")); got != "200" {
-			t.Fatal(got)
-		}
-		if err := b.Close(t.Context()); err != nil || !ended {
-			t.Errorf("Close: %v, the invocation ended: %v", err, ended)
-		}
-		if got := call(t, in, oneWay("{}")); !strings.Contains(got, errClosed.Error()) {
-			t.Errorf("after Close: %s", got)
-		}
-		if err := b.Close(t.Context()); err != nil {
-			t.Errorf("the second Close: %v", err)
-		}
-	})
-}
-
-var asynchronous = apigw.Integration{Type: apigw.AWSService, Function: "f", Responses: anyAnswer,
-	RequestParameters: map[string]string{"integration.request.header.X-Amz-Invocation-Type": "'Event'"}}
-
-func TestCloseGivesUpWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		told := make(chan error, 1)
-		f := &invoker{run: func(ctx context.Context, _ string, _ []byte) ([]byte, error) {
-			<-ctx.Done()
-			told <- ctx.Err()
-			return nil, ctx.Err()
-		}}
-		b := New(Config{Invoker: f})
-		call(t, compile(t, b, asynchronous), oneWay("{}"))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		if err := b.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Close: %v", err)
-		}
-		if err := <-told; !errors.Is(err, context.Canceled) {
-			t.Errorf("the invocation was told %v", err)
-		}
-	})
-}
-
-func TestAsynchronousInvocationsAreBounded(t *testing.T) {
-	release := make(chan struct{})
-	f := &invoker{run: func(context.Context, string, []byte) ([]byte, error) { <-release; return nil, nil }}
-	in := compile(t, newBackends(t, Config{Invoker: f}), asynchronous)
-	for range maxAsync {
-		if got := call(t, in, oneWay("{}")); got != "200" {
-			t.Fatal(got)
-		}
+func TestAnEventThatCannotBeQueuedIsNotAccepted(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		queue Queue
+		want  string
+	}{
+		{"full", &eventQueue{err: fmt.Errorf("no room: %w", apigw.ErrThrottled)}, "error: no room: function is throttled"},
+		{"none", nil, "error: function f cannot be invoked with the type Event: there is no queue of asynchronous invocations here"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := compile(t, newBackends(t, Config{Invoker: answers("{}"), Queue: tt.queue}), invokedAs("'Event'"))
+			if got := call(t, in, message("{}")); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
 	}
-	if _, err := in.Call(t.Context(), oneWay("{}")); !errors.Is(err, apigw.ErrThrottled) {
-		t.Errorf("one more: %v, want ErrThrottled", err)
-	}
-	close(release)
 }
 
 func TestFunctionErrorsSelectAnIntegrationResponse(t *testing.T) {

@@ -66,13 +66,7 @@ func newBackends(t testing.TB, cfg Config) *Backends {
 		cfg.Credentials = awswire.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}
 	}
 	b := New(cfg)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := b.Close(ctx); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
+	t.Cleanup(b.Close)
 	return b
 }
 

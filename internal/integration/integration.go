@@ -15,7 +15,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
@@ -33,11 +32,20 @@ type Invoker interface {
 	Invoke(ctx context.Context, function string, event []byte) ([]byte, error)
 }
 
+// Queue takes asynchronous invocations. InvokeAsync returns when the event is
+// stored and keeps none of its bytes. An error of it fails the message.
+type Queue interface {
+	InvokeAsync(ctx context.Context, function string, event []byte) error
+}
+
 // Config is what integrations need from around them. Each field may be empty.
 type Config struct {
 	// Invoker runs functions. Without one an integration with a function is
 	// refused by Compile.
 	Invoker Invoker
+	// Queue takes the events of integrations with the invocation type Event.
+	// Without one those messages fail.
+	Queue Queue
 	// AWS is the base URL of the endpoint that serves SQS, SNS and DynamoDB,
 	// "http://127.0.0.1:4566". Without one an integration with an AWS service is
 	// refused by Compile.
@@ -60,26 +68,12 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// maxAsync bounds the asynchronous invocations that run at once; past it a
-// message gets apigw.ErrThrottled.
-const maxAsync = 1000
-
 // Backends makes integrations and owns what they share. Its methods may be
 // called together.
 type Backends struct {
 	Config
 	client *http.Client
 	own    *http.Transport // the client's own transport, to be closed
-
-	// stopping ends asynchronous invocations when Close gives up.
-	stopping context.Context
-	stop     context.CancelFunc
-
-	mu     sync.Mutex
-	closed bool
-	async  int
-	// idle is closed when closed is set and async is 0.
-	idle chan struct{}
 }
 
 // New returns backends that have not called anything yet.
@@ -93,37 +87,19 @@ func New(cfg Config) *Backends {
 	if cfg.Limits.IntegrationTimeout <= 0 {
 		cfg.Limits.IntegrationTimeout = maxTimeout
 	}
-	b := &Backends{Config: cfg, client: cfg.HTTP, idle: make(chan struct{})}
+	b := &Backends{Config: cfg, client: cfg.HTTP}
 	if b.client == nil {
 		b.own = newTransport()
 		b.client = newClient(b.own)
 	}
-	b.stopping, b.stop = context.WithCancel(context.Background())
 	return b
 }
 
-// Close waits for asynchronous invocations and returns when they have ended or
-// ctx has; what still runs then is told so through its context. Afterwards
-// asynchronous invocations are refused. Integrations that are being called are
-// the business of their callers. Close may be called again.
-func (b *Backends) Close(ctx context.Context) error {
-	defer b.stop()
-	b.mu.Lock()
-	if !b.closed {
-		b.closed = true
-		if b.async == 0 {
-			close(b.idle)
-		}
-	}
-	b.mu.Unlock()
+// Close closes connections that nobody uses. Integrations that are being called
+// are the business of their callers. It may be called again.
+func (b *Backends) Close() {
 	if b.own != nil {
 		b.own.CloseIdleConnections()
-	}
-	select {
-	case <-b.idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

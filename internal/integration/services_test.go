@@ -53,11 +53,7 @@ func start(t *testing.T) *services {
 	server := httptest.NewServer(endpoint)
 	t.Cleanup(server.Close)
 	s.backends = integration.New(integration.Config{AWS: server.URL, Credentials: credentials, Region: "eu-west-1", Account: "123456789012"})
-	t.Cleanup(func() {
-		if err := s.backends.Close(context.Background()); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
+	t.Cleanup(s.backends.Close)
 	return s
 }
 

@@ -23,7 +23,7 @@ func (noFunctions) Invoke(context.Context, string, []byte) ([]byte, error) {
 // is not run, is left out.
 func (a *apiLoader) compileIntegrations() {
 	compiler := backends.New(backends.Config{Invoker: noFunctions{}, AWS: "http://127.0.0.1", Region: a.opts.Region, Account: a.opts.Account})
-	defer compiler.Close(context.Background())
+	defer compiler.Close()
 	for _, in := range a.integrationOrder {
 		if in.isComplete() {
 			value := in.value

@@ -29,8 +29,9 @@ func lambdaTypes() map[string]resourceType {
 				return e.arn("lambda", "event-source-mapping:"+e.uuid(r.id)), nil
 			},
 		}},
-		"AWS::Lambda::Alias":   {ref: qualifiedARN("Name"), attributes: map[string]attribute{"AliasArn": qualifiedARN("Name")}},
-		"AWS::Lambda::Version": {ref: qualifiedARN(""), attributes: map[string]attribute{"FunctionArn": qualifiedARN("")}},
+		"AWS::Lambda::EventInvokeConfig": {ref: func(e *evaluator, r *resource) (string, error) { return e.id(r.id, 36), nil }},
+		"AWS::Lambda::Alias":             {ref: qualifiedARN("Name"), attributes: map[string]attribute{"AliasArn": qualifiedARN("Name")}},
+		"AWS::Lambda::Version":           {ref: qualifiedARN(""), attributes: map[string]attribute{"FunctionArn": qualifiedARN("")}},
 	}
 }
 
@@ -96,7 +97,9 @@ func (l *loader) loadFunction(r *resource) {
 		return
 	}
 	l.functionSettings(p, &f)
-	p.raw("Events") // expandEvents has read them
+	for _, elsewhere := range []string{"Events", "EventInvokeConfig", "DeadLetterConfig", "DeadLetterQueue"} {
+		p.raw(elsewhere) // they are read by others
+	}
 	p.rest(inertOfFunction, gapsOfFunction)
 	l.stack.Functions = append(l.stack.Functions, f)
 }
@@ -112,9 +115,6 @@ var inertOfFunction = []string{
 var gapsOfFunction = map[string]string{
 	"Layers":            "the function starts without its layers",
 	"FileSystemConfigs": "no file system is mounted",
-	"DeadLetterConfig":  "failed asynchronous invocations are not kept",
-	"DeadLetterQueue":   "failed asynchronous invocations are not kept",
-	"EventInvokeConfig": "asynchronous invocations follow AWS's defaults",
 	"FunctionUrlConfig": "the function gets no URL of its own",
 }
 

@@ -232,6 +232,8 @@ func (l *loader) run(root *node) {
 	l.each(l.checkRedrive, "AWS::SQS::Queue")
 	l.each(l.loadTopic, "AWS::SNS::Topic")
 	l.each(l.loadSubscription, "AWS::SNS::Subscription")
+	l.each(l.loadDeadLetters, "AWS::Lambda::Function", "AWS::Serverless::Function")
+	l.each(l.loadInvokeConfig, "AWS::Lambda::EventInvokeConfig")
 	l.each(l.loadTable, "AWS::DynamoDB::Table")
 	l.each(l.loadMapping, "AWS::Lambda::EventSourceMapping")
 	l.each(l.loadPermission, "AWS::Lambda::Permission")

@@ -13,6 +13,7 @@ func (l *loader) expand(r *resource, globals *node) {
 	case "AWS::Serverless::Function":
 		l.mergeGlobals(r, globals.field("Function"))
 		l.expandEvents(r)
+		l.expandInvokeConfig(r)
 	case "AWS::Serverless::WebSocketApi":
 		l.mergeGlobals(r, globals.field("WebSocketApi"))
 		l.expandWebSocketAPI(r)

@@ -450,9 +450,11 @@ func TestAStoreThatIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
 		var ok atomic.Bool
+		full := make(chan struct{})
 		s, fs, p := run(t, m, func(cfg *Config, fs *functions) {
 			cfg.Retries = []time.Duration{}
 			fs.run = func(context.Context, call) ([]byte, error) {
+				<-full // the failure must meet a full store
 				if ok.Load() {
 					return nil, nil
 				}
@@ -464,6 +466,7 @@ func TestAStoreThatIsFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.refuse(bus.ErrFull)
+		close(full)
 		synctest.Wait()
 		err := s.InvokeAsync(t.Context(), "echo", nil)
 		if _, api := errors.AsType[*awswire.Error](err); !errors.Is(err, bus.ErrFull) || api {

@@ -230,6 +230,22 @@ func (s *Service) Start() {
 	}
 }
 
+// Pause begins no further asynchronous invocation and returns when those that run
+// have ended, or ctx has. Events are still accepted; they begin after the next
+// start. Call it when functions are about to end, before Close.
+func (s *Service) Pause(ctx context.Context) {
+	s.stopTaking()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.pollers.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
 // Close begins no further asynchronous invocation, waits for those that run until
 // ctx ends, and then cuts them off: they begin again after the next start. Running
 // calls of the API are waited for and cut off likewise. Close it before the host of
