@@ -75,7 +75,7 @@ func oldSource(t *testing.T) string {
 	cmd := exec.Command("go", "list", "-deps", ".")
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("the module github.com/aws/aws-lambda-go v1.17.0 cannot be had here: %v\n%s", err, out)
+		t.Skipf("the module github.com/aws/aws-lambda-go v1.17.0 cannot be had: go needs its module proxy, or the module in its cache (go mod download github.com/aws/aws-lambda-go@v1.17.0): %v\n%s", err, out)
 	}
 	return folder
 }

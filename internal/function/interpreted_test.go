@@ -23,7 +23,7 @@ func needs(t *testing.T, programs ...string) {
 	if os.Getenv("CI") != "" {
 		t.Fatalf("there is no %s, and CI must have it", programs[0])
 	}
-	t.Skipf("there is no %s on this machine to run functions with", programs[0])
+	t.Skipf("there is no %s to run functions with; install it (Debian has packages nodejs, python3, make and curl)", programs[0])
 }
 
 // interpretedTest is one function of an interpreted runtime and what it does

@@ -213,7 +213,7 @@ func FuzzHandler(f *testing.F) {
 		wire := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n%s", method, target, host, authorization, len(body), body)
 		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader([]byte(wire))))
 		if err != nil {
-			t.Skip("net/http refuses it before")
+			return // net/http refuses it before
 		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)

@@ -58,7 +58,7 @@ func needs(t *testing.T, program string) {
 	if os.Getenv("CI") != "" {
 		t.Fatalf("there is no %s, and CI must have it", program)
 	}
-	t.Skipf("there is no %s on this machine to run functions with", program)
+	t.Skipf("there is no %s to run functions with; install it (Debian has packages nodejs, python3, make and curl)", program)
 }
 
 // tree writes files and returns their folder.
