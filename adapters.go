@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatepost-dev/gatepost/internal/aws/elsewhere"
 	"github.com/gatepost-dev/gatepost/internal/aws/sqs"
 	"github.com/gatepost-dev/gatepost/internal/console"
 	"github.com/gatepost-dev/gatepost/internal/eventsource"
@@ -22,6 +23,29 @@ func (q queueSource) Receive(ctx context.Context, arn string, max int, wait time
 			MessageID: m.MessageID, ReceiptHandle: m.ReceiptHandle, Body: m.Body, MD5OfBody: m.MD5OfBody,
 			Attributes: m.Attributes, MD5OfMessageAttributes: m.MD5OfMessageAttributes,
 			MessageAttributes: messageAttributes(m.MessageAttributes),
+		}
+	}
+	return out, err
+}
+
+// elsewhereSource makes an SQS that somebody else runs an eventsource.Queue.
+type elsewhereSource struct{ *elsewhere.Queues }
+
+// Receive turns SQS's messages into records of Lambda's event.
+func (q elsewhereSource) Receive(ctx context.Context, arn string, max int, wait time.Duration) ([]eventsource.Message, error) {
+	received, err := q.Queues.Receive(ctx, arn, max, wait)
+	out := make([]eventsource.Message, len(received))
+	for i, m := range received {
+		out[i] = eventsource.Message{
+			MessageID: m.MessageID, ReceiptHandle: m.ReceiptHandle, Body: m.Body, MD5OfBody: m.MD5OfBody,
+			Attributes: m.Attributes, MD5OfMessageAttributes: m.MD5OfMessageAttributes,
+			MessageAttributes: make(map[string]eventsource.MessageAttribute, len(m.MessageAttributes)),
+		}
+		for name, a := range m.MessageAttributes {
+			out[i].MessageAttributes[name] = eventsource.MessageAttribute{
+				StringValue: a.StringValue, BinaryValue: a.BinaryValue, DataType: a.DataType,
+				StringListValues: []string{}, BinaryListValues: [][]byte{},
+			}
 		}
 	}
 	return out, err

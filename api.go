@@ -100,7 +100,7 @@ func (h *house) routeHost(host string) http.Handler {
 	if strings.Contains(host, ".execute-api.") {
 		return nil
 	}
-	return h.topics.Links(h.endpoint)
+	return h.awsHandler()
 }
 
 func (h *house) addresses() []Address {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/aws/elsewhere"
 	"github.com/gatepost-dev/gatepost/internal/function"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 	"github.com/gatepost-dev/gatepost/internal/template"
@@ -56,6 +57,11 @@ type Config struct {
 	Gateway, AWS, Console string
 	// Limits bound clients. The zero value means apigw.DefaultLimits().
 	Limits apigw.Limits
+	// Endpoints name services that run elsewhere, by service (dynamodb, sqs, sns,
+	// lambda): a URL such as "http://127.0.0.1:8000", or "aws" for AWS itself.
+	// Functions and integrations then reach that one, and mappings read its queues.
+	// Tables and queues of the stack are made there, but not on AWS.
+	Endpoints map[string]string
 	// AsyncRetries are the waits before an asynchronous invocation that failed is
 	// tried again, the last one for all further retries. Nil means Lambda's, one
 	// and two minutes.
@@ -105,6 +111,11 @@ func New(cfg Config) (*Server, error) {
 	}
 	if err := cfg.Stack.Validate(); err != nil {
 		return nil, fmt.Errorf("the stack cannot run: %w", err)
+	}
+	for service, at := range cfg.Endpoints {
+		if _, err := elsewhere.ParseTarget(service+"="+at, cfg.Stack.Region); err != nil {
+			return nil, fmt.Errorf("Config.Endpoints: %w", err)
+		}
 	}
 	if cfg.Limits == (apigw.Limits{}) {
 		cfg.Limits = apigw.DefaultLimits()

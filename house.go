@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb"
+	"github.com/gatepost-dev/gatepost/internal/aws/elsewhere"
 	"github.com/gatepost-dev/gatepost/internal/aws/lambda"
 	"github.com/gatepost-dev/gatepost/internal/aws/sns"
 	"github.com/gatepost-dev/gatepost/internal/aws/sqs"
@@ -46,6 +47,7 @@ type house struct {
 	topics    *sns.Service
 	endpoint  *awswire.Endpoint
 	functions *function.Host
+	elsewhere map[string]elsewhere.Target // by service
 	lambda    *lambda.Service
 
 	// running counts what serve started; polling ends first at shutdown.
@@ -60,7 +62,7 @@ type house struct {
 func open(ctx context.Context, cfg Config) (*house, error) {
 	h := &house{cfg: cfg, feed: telemetry.NewFeed(), failed: make(chan error, 1)}
 	steps := []func(context.Context) error{
-		h.openData, h.openCA, h.openPorts, h.openTables, h.openQueues, h.openEndpoint, h.openFunctions, h.openTopics, h.openLambda, h.openAPIs,
+		h.openData, h.openCA, h.openPorts, h.openElsewhere, h.openTables, h.openQueues, h.openEndpoint, h.openFunctions, h.openTopics, h.openLambda, h.openAPIs,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -146,6 +148,9 @@ func (h *house) openTables(context.Context) (err error) {
 		return fmt.Errorf("open the tables: %w", err)
 	}
 	h.onClose(h.tables.Close)
+	if h.isElsewhere("dynamodb") {
+		return nil
+	}
 	for _, t := range h.cfg.Stack.Tables {
 		if err := h.tables.EnsureTable(t); err != nil {
 			return fmt.Errorf("make the table %s: %w", t.Name, err)
@@ -168,6 +173,9 @@ func (h *house) openQueues(context.Context) (err error) {
 		return fmt.Errorf("open the queues: %w", err)
 	}
 	h.onClose(h.queues.Close)
+	if h.isElsewhere("sqs") {
+		return nil
+	}
 	for _, q := range deadLettersFirst(h.cfg.Stack.Queues) {
 		if err := h.queues.EnsureQueue(q); err != nil {
 			return fmt.Errorf("make the queue %s: %w", q.Name, err)

@@ -22,7 +22,7 @@ import (
 func (h *house) openLambda(ctx context.Context) (err error) {
 	h.lambda, err = lambda.New(ctx, lambda.Config{
 		Functions: invocable{h}, Logs: invocable{h}, Bus: h.bus, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account,
-		Queues: recordQueues{h.queues}, Topics: recordTopics{h.topics}, Feed: h.feed, Log: h.cfg.Log,
+		Queues: recordQueues{h.queueSender()}, Topics: recordTopics{h.topics}, Feed: h.feed, Log: h.cfg.Log,
 		EventConfigs: eventConfigs(h.cfg.Stack.Functions), Retries: h.cfg.AsyncRetries,
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func (i invocable) Trace(requestID string) (t lambda.Trace) {
 // recordQueues and recordTopics make queues and topics the destinations of
 // asynchronous invocations.
 type (
-	recordQueues struct{ *sqs.Service }
+	recordQueues struct{ queueSender }
 	recordTopics struct{ *sns.Service }
 )
 

@@ -30,7 +30,7 @@ func (h *house) serve() error {
 			h.fail(fmt.Errorf("serve the functions' proxy: %w", err))
 		}
 	})
-	h.serveHTTP(ctx, h.aws, h.httpServer(h.topics.Links(h.endpoint)))
+	h.serveHTTP(ctx, h.aws, h.httpServer(h.awsHandler()))
 	h.serveHTTP(ctx, h.admin, h.httpServer(console.Handler(h, h.secrets.AdminToken)))
 	h.pollQueues()
 	h.topics.Start()
@@ -87,7 +87,7 @@ func (h *house) pollQueues() {
 	ctx, stop := context.WithCancel(context.Background())
 	h.stopPolling = stop
 	for _, m := range h.cfg.Stack.Mappings {
-		mapping := eventsource.New(m, h.cfg.Stack.Region, queueSource{h.queues}, h.functions, h.feed, h.cfg.Log)
+		mapping := eventsource.New(m, h.cfg.Stack.Region, h.queueSource(), h.functions, h.feed, h.cfg.Log)
 		h.polling.Go(func() { mapping.Run(ctx) })
 	}
 }

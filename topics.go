@@ -15,7 +15,7 @@ import (
 func (h *house) openTopics(ctx context.Context) (err error) {
 	h.topics, err = sns.New(sns.Config{
 		Bus: h.bus, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, URLBase: "http://" + h.aws.Addr().String(),
-		Queues: queueEnds{h.queues}, Functions: functionEnds{h}, Feed: h.feed, Log: h.cfg.Log,
+		Queues: queueEnds{h.queueSender()}, Functions: functionEnds{h}, Feed: h.feed, Log: h.cfg.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the topics: %w", err)
@@ -37,8 +37,8 @@ func (h *house) openTopics(ctx context.Context) (err error) {
 	return nil
 }
 
-// queueEnds makes the SQS service the end of subscriptions.
-type queueEnds struct{ *sqs.Service }
+// queueEnds makes queues the ends of subscriptions.
+type queueEnds struct{ queueSender }
 
 // SendToQueue stores a topic's message in a queue.
 func (q queueEnds) SendToQueue(ctx context.Context, arn string, m sns.QueueMessage) error {

@@ -17,13 +17,14 @@ import (
 
 // places are the flags of every command that runs a system.
 type places struct {
-	Gateway string   `default:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Where clients connect; a second API takes the next port, port 0 a free one."`
-	AWS     string   `name:"aws" default:"127.0.0.1:4566" placeholder:"HOST:PORT" help:"The AWS endpoint (SQS, DynamoDB)."`
-	Console string   `default:"127.0.0.1:4400" placeholder:"HOST:PORT" help:"The admin API."`
-	Data    string   `placeholder:"DIR" help:"Folder for everything kept on disk; by default .gatepost beside the template."`
-	Env     []string `sep:"none" placeholder:"FUNCTION.NAME=VALUE" help:"Set a variable of one function, over the template's; may be repeated."`
-	Limit   []string `sep:"none" placeholder:"NAME=VALUE" help:"Change a limit, for example idle=30s, frame=64KB or rate=off; may be repeated. 'gatepost limits' lists them."`
-	Ordered []string `sep:"none" placeholder:"ROUTEKEY" help:"Handle each connection's messages of this route one after the other, which AWS does not; may be repeated."`
+	Gateway  string   `default:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Where clients connect; a second API takes the next port, port 0 a free one."`
+	AWS      string   `name:"aws" default:"127.0.0.1:4566" placeholder:"HOST:PORT" help:"The AWS endpoint (SQS, DynamoDB)."`
+	Console  string   `default:"127.0.0.1:4400" placeholder:"HOST:PORT" help:"The admin API."`
+	Data     string   `placeholder:"DIR" help:"Folder for everything kept on disk; by default .gatepost beside the template."`
+	Env      []string `sep:"none" placeholder:"FUNCTION.NAME=VALUE" help:"Set a variable of one function, over the template's; may be repeated."`
+	Limit    []string `sep:"none" placeholder:"NAME=VALUE" help:"Change a limit, for example idle=30s, frame=64KB or rate=off; may be repeated. 'gatepost limits' lists them."`
+	Ordered  []string `sep:"none" placeholder:"ROUTEKEY" help:"Handle each connection's messages of this route one after the other, which AWS does not; may be repeated."`
+	Endpoint []string `sep:"none" placeholder:"SERVICE=URL" help:"Use a service (dynamodb, sqs, sns, lambda) that runs elsewhere, for example dynamodb=http://127.0.0.1:8000, or AWS's own with SERVICE=aws; may be repeated."`
 	// Lambda waits one and two minutes, which nobody does at a desk.
 	AsyncRetries []time.Duration `default:"1s,2s" placeholder:"WAIT,WAIT" help:"How long to wait before an asynchronous invocation that failed is tried again; Lambda waits 1m,2m."`
 	Quiet        bool            `short:"q" help:"Print the addresses only, not what happens."`
@@ -81,11 +82,15 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 	if err != nil {
 		return err
 	}
+	endpoints, err := p.endpoints()
+	if err != nil {
+		return err
+	}
 	started := time.Now()
 	show := &narrator{out: std.out, quiet: p.Quiet}
 	cfg := gatepost.Config{
 		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console,
-		Limits: limits, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
+		Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
 	}
 	server, err := gatepost.New(cfg)
 	if err != nil {
@@ -127,6 +132,19 @@ func (p places) limits() (apigw.Limits, error) {
 		}
 	}
 	return limits, nil
+}
+
+// endpoints reads --endpoint.
+func (p places) endpoints() (map[string]string, error) {
+	all := make(map[string]string)
+	for _, arg := range p.Endpoint {
+		service, at, ok := strings.Cut(arg, "=")
+		if !ok || all[service] != "" {
+			return nil, usageError{fmt.Errorf("--endpoint %q is not SERVICE=URL, each service once", arg)}
+		}
+		all[service] = at
+	}
+	return all, nil
 }
 
 // order applies --ordered.
