@@ -3,7 +3,7 @@
 package e2e
 
 // patience is what the race detector and a busy machine cost.
-const patience = 4
+const patience = 10
 
 // With the race detector on, the binary under test has it too: it watches the
 // wiring, which no package's own tests run.
