@@ -59,7 +59,7 @@ func (h *Host) groups() [][]*function {
 	var groups [][]*function
 	at := make(map[string]int)
 	for _, f := range h.order {
-		if len(f.spec.Command) > 0 {
+		if len(f.spec.Command) > 0 || f.local != nil {
 			continue
 		}
 		key := groupKey(&f.spec)

@@ -19,6 +19,8 @@ type function struct {
 	spec stack.Function
 	arn  string
 	pool *pool
+	// local is set for a function that runs in this process; its pool stays empty.
+	local *inProcess
 
 	invocations, errors atomic.Uint64
 
@@ -193,6 +195,10 @@ func (f *function) begin(inv *invocation) {
 		f.finish(nil, inv, nil, why)
 		return
 	}
+	if f.local != nil {
+		f.local.submit(inv)
+		return
+	}
 	if r := f.pool.submit(inv); r != nil {
 		r.deliver(inv)
 	}
@@ -206,7 +212,7 @@ func (f *function) giveUp(inv *invocation, err error) ([]byte, error) {
 		return inv.response, inv.err
 	default:
 	}
-	if f.pool.abandon(inv) {
+	if f.pool.abandon(inv) || f.local != nil && f.local.abandon(inv) {
 		f.finish(nil, inv, nil, &failure{refusal: fmt.Errorf("no sandbox became free in time: %w", err)})
 	}
 	return nil, gaveUp(f.spec.Name, err)
@@ -253,6 +259,9 @@ func joinText(a, b string) string {
 
 func (f *function) status() Status {
 	sandboxes, busy := f.pool.size()
+	if f.local != nil {
+		busy = f.local.busy()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	st := Status{

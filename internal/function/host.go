@@ -159,15 +159,21 @@ func (h *Host) Add(spec stack.Function) error {
 			return err
 		}
 	}
+	return h.insert(f)
+}
+
+// insert makes a function known under its name.
+func (h *Host) insert(f *function) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	name := f.spec.Name
 	if h.down {
-		return fmt.Errorf("add function %s: %s", spec.Name, hostClosed.text)
+		return fmt.Errorf("add function %s: %s", name, hostClosed.text)
 	}
-	if h.functions[spec.Name] != nil {
-		return fmt.Errorf("there are two functions named %q; names must be unique", spec.Name)
+	if h.functions[name] != nil {
+		return fmt.Errorf("there are two functions named %q; names must be unique", name)
 	}
-	h.functions[spec.Name] = f
+	h.functions[name] = f
 	h.order = append(h.order, f)
 	return nil
 }
@@ -262,7 +268,7 @@ type Status struct {
 	Name    string `json:"name"`
 	Runtime string `json:"runtime,omitempty"`
 	State   State  `json:"state"`
-	// How is "go build", "executable" or "command", or the interpreter and its
+	// How is "go build", "executable", "command" or "in process", or the interpreter and its
 	// version, such as "node 20.20.2 in place of 22"; "make" and "zip" are put
 	// before it where the code comes from there. It is empty before Build.
 	How string `json:"how,omitempty"`
@@ -270,7 +276,8 @@ type Status struct {
 	Build time.Duration `json:"build,omitempty"`
 	// Failure is why the state is Failed.
 	Failure string `json:"failure,omitempty"`
-	// Sandboxes is the number of processes, Busy how many of them have an event.
+	// Sandboxes is the number of processes, Busy how many of them have an event;
+	// of a function in this process, how many of its handlers have one.
 	Sandboxes int `json:"sandboxes"`
 	Busy      int `json:"busy"`
 	// Invocations counts those that have ended, Errors those that failed.
@@ -311,6 +318,7 @@ func (h *Host) shutDown() {
 	h.down = true
 	h.mu.Unlock()
 	h.eachPool((*pool).close)
+	h.closeHandlers()
 	if !waitUntil(&h.sandboxes, limit.C) {
 		h.closeErr = fmt.Errorf("a function's process did not end within %v of being told to", h.limits.close)
 		return
