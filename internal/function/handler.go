@@ -18,17 +18,38 @@ import (
 // traceKey is where aws-lambda-go puts the X-Ray header of an invocation.
 const traceKey = "x-amzn-trace-id"
 
-// eventContext is the context of a handler, with what aws-lambda-go puts into it.
-func (f *function) eventContext(c *call) (context.Context, error) {
-	lc := &lambdacontext.LambdaContext{AwsRequestID: c.inv.id, InvokedFunctionArn: f.arn}
-	if given := c.inv.clientContext; given != nil {
-		if err := json.Unmarshal(given, &lc.ClientContext); err != nil {
-			return nil, fmt.Errorf("failed to unmarshal client context json: %v", err)
-		}
+// check refuses an event whose client context aws-lambda-go would not take.
+func (c *call) check() error {
+	if c.inv.clientContext == nil {
+		return nil
 	}
-	ctx := lambdacontext.NewContext(c.ctx, lc)
-	//lint:ignore SA1029 the key is aws-lambda-go's, and X-Ray's SDK looks for it
-	return context.WithValue(ctx, traceKey, string(appendTraceID(nil, c.inv.begun))), nil
+	if err := json.Unmarshal(c.inv.clientContext, new(lambdacontext.ClientContext)); err != nil {
+		return fmt.Errorf("failed to unmarshal client context json: %v", err)
+	}
+	return nil
+}
+
+// Value finds what aws-lambda-go puts into a handler's context. Few handlers ask,
+// so it is made only then.
+func (c *call) Value(key any) any {
+	if value := c.Context.Value(key); value != nil {
+		return value
+	}
+	c.once.Do(c.describe)
+	if key == traceKey {
+		return c.trace
+	}
+	return c.lambda.Value(key)
+}
+
+func (c *call) describe() {
+	lc := &lambdacontext.LambdaContext{AwsRequestID: c.inv.id, InvokedFunctionArn: c.function.arn}
+	if given := c.inv.clientContext; given != nil {
+		// check has read it before.
+		_ = json.Unmarshal(given, &lc.ClientContext)
+	}
+	c.lambda = lambdacontext.NewContext(context.Background(), lc)
+	c.trace = string(appendTraceID(nil, c.inv.begun))
 }
 
 // handlerFailure is an error that a handler has returned.

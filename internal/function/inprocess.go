@@ -1,6 +1,7 @@
 package function
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"reflect"
@@ -53,7 +54,7 @@ func (h *Host) AddHandler(spec stack.Function, handler Handler) error {
 			"function", spec.Name)
 		most = 1
 	}
-	f.local = &inProcess{function: f, handler: handler, most: most, waiting: h.limits.waiting, running: make(map[*call]struct{})}
+	f.local = &inProcess{function: f, handler: handler, most: most, waiting: h.limits.waiting}
 	f.state, f.program.how = Ready, howInProcess
 	return h.insert(f)
 }
@@ -77,20 +78,32 @@ type inProcess struct {
 	most     int // handlers at one time
 	waiting  int // invocations that wait for one to return
 
-	mu      sync.Mutex
-	running map[*call]struct{} // those that have not returned, past their time limit too
-	queue   []*invocation      // first come, first served
+	mu sync.Mutex
+	// running are the calls whose handlers have not returned, past their time
+	// limit too; the oldest, whose limit passes first, is the first.
+	running list.List
+	limit   *time.Timer   // calls expire; nil before the first call
+	armed   bool          // limit will fire, at the oldest call's deadline or before
+	queue   []*invocation // first come, first served
 	closed  bool
 	idle    chan struct{} // made by close, closed when nothing runs any more
 }
 
-// call is a handler with an event.
+// call is a handler with an event, and the context that the handler gets.
 type call struct {
-	inv    *invocation
-	ctx    context.Context
-	cancel context.CancelFunc
-	limit  *time.Timer
-	ended  bool // its outcome has been published; guarded by the mutex of inProcess
+	context.Context
+	cancel   context.CancelFunc
+	function *function
+	inv      *invocation
+
+	// Guarded by the mutex of inProcess.
+	place *list.Element // in running
+	ended bool          // its outcome has been published
+
+	// What Value gives out, made when somebody asks.
+	once   sync.Once
+	lambda context.Context
+	trace  string
 }
 
 // submit starts an invocation, has it wait, or fails it.
@@ -112,11 +125,11 @@ func (p *inProcess) admit(inv *invocation) (*call, *failure) {
 	switch {
 	case p.closed:
 		return nil, &hostClosed
-	case len(p.running) < p.most:
+	case p.running.Len() < p.most:
 		return p.beginLocked(inv), nil
 	case len(p.queue) >= p.waiting:
 		return nil, &failure{refusal: fmt.Errorf("%w: %d handlers are busy and %d invocations wait",
-			apigw.ErrThrottled, len(p.running), len(p.queue))}
+			apigw.ErrThrottled, p.running.Len(), len(p.queue))}
 	}
 	p.queue = append(p.queue, inv)
 	return nil, nil
@@ -126,11 +139,49 @@ func (p *inProcess) beginLocked(inv *invocation) *call {
 	limit := p.function.spec.Timeout
 	inv.begun = time.Now()
 	inv.deadline = inv.begun.Add(limit)
-	c := &call{inv: inv}
-	c.ctx, c.cancel = context.WithDeadline(context.Background(), inv.deadline)
-	c.limit = time.AfterFunc(limit, func() { p.fail(c, timedOut(limit)) })
-	p.running[c] = struct{}{}
+	c := &call{function: p.function, inv: inv}
+	c.Context, c.cancel = context.WithDeadline(context.Background(), inv.deadline)
+	c.place = p.running.PushBack(c)
+	p.armLocked(limit)
 	return c
+}
+
+// armLocked has expire called after a time, unless it will be called anyway. All
+// calls have the same limit, so one timer for all is enough: it is set when it
+// has fired, and not for every event.
+func (p *inProcess) armLocked(after time.Duration) {
+	if p.armed {
+		return
+	}
+	p.armed = true
+	if p.limit == nil {
+		p.limit = time.AfterFunc(after, p.expire)
+	} else {
+		p.limit.Reset(after)
+	}
+}
+
+// expire fails the calls whose time is over.
+func (p *inProcess) expire() {
+	var late []*call
+	p.mu.Lock()
+	p.armed = false
+	for e := p.running.Front(); e != nil; e = e.Next() {
+		c := e.Value.(*call)
+		if left := time.Until(c.inv.deadline); left > 0 {
+			p.armLocked(left)
+			break
+		}
+		if !c.ended {
+			c.ended = true
+			late = append(late, c)
+		}
+	}
+	p.mu.Unlock()
+	for _, c := range late {
+		why := timedOut(p.function.spec.Timeout)
+		p.function.finish(nil, c.inv, nil, &why)
+	}
 }
 
 // run lives the life of one call, however the handler ends.
@@ -147,11 +198,10 @@ func (p *inProcess) run(c *call) {
 }
 
 func (p *inProcess) invoke(c *call) ([]byte, *failure) {
-	ctx, err := p.function.eventContext(c)
-	if err != nil {
+	if err := c.check(); err != nil {
 		return nil, handlerFailure(err)
 	}
-	response, err := p.handler.Invoke(ctx, c.inv.event)
+	response, err := p.handler.Invoke(c, c.inv.event)
 	switch {
 	case err != nil:
 		return nil, handlerFailure(err)
@@ -166,7 +216,6 @@ func (p *inProcess) invoke(c *call) ([]byte, *failure) {
 // returned gives the place of a handler that has returned to the next who waits,
 // and publishes the outcome unless that has happened.
 func (p *inProcess) returned(c *call, response []byte, why *failure) {
-	c.limit.Stop()
 	c.cancel()
 	if !time.Now().Before(c.inv.deadline) {
 		// The handler has seen its context end: whoever of the two is first, it
@@ -175,13 +224,13 @@ func (p *inProcess) returned(c *call, response []byte, why *failure) {
 		response, why = nil, &late
 	}
 	p.mu.Lock()
-	delete(p.running, c)
+	p.running.Remove(c.place)
 	first := !c.ended
 	c.ended = true
 	if next := p.nextLocked(); next != nil {
 		go p.run(next)
 	}
-	if p.idle != nil && len(p.running) == 0 {
+	if p.idle != nil && p.running.Len() == 0 {
 		close(p.idle)
 		p.idle = nil
 	}
@@ -193,7 +242,7 @@ func (p *inProcess) returned(c *call, response []byte, why *failure) {
 
 // nextLocked begins the first invocation that waits.
 func (p *inProcess) nextLocked() *call {
-	if len(p.queue) == 0 || len(p.running) >= p.most {
+	if len(p.queue) == 0 || p.running.Len() >= p.most {
 		return nil
 	}
 	inv := p.queue[0]
@@ -228,7 +277,7 @@ func (p *inProcess) abandon(inv *invocation) bool {
 func (p *inProcess) busy() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.running)
+	return p.running.Len()
 }
 
 // close refuses what comes, fails what waits and ends the contexts of what runs.
@@ -239,13 +288,13 @@ func (p *inProcess) close() <-chan struct{} {
 	queue := p.queue
 	p.queue = nil
 	idle := make(chan struct{})
-	if len(p.running) == 0 {
+	if p.running.Len() == 0 {
 		close(idle)
 	} else {
 		p.idle = idle
 	}
-	for c := range p.running {
-		c.cancel()
+	for e := p.running.Front(); e != nil; e = e.Next() {
+		e.Value.(*call).cancel()
 	}
 	p.mu.Unlock()
 	for _, inv := range queue {
@@ -259,8 +308,8 @@ func (p *inProcess) left() []*call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []*call
-	for c := range p.running {
-		all = append(all, c)
+	for e := p.running.Front(); e != nil; e = e.Next() {
+		all = append(all, e.Value.(*call))
 	}
 	return all
 }
