@@ -1,6 +1,6 @@
 // Package gatepost runs API Gateway WebSocket APIs: the gateway, the Lambda
 // functions behind it, and the tables and queues that they use, in one process
-// with the functions as its children.
+// with the functions as its children, or as handlers of the program itself.
 //
 // A program of your own embeds it in three lines:
 //
@@ -46,7 +46,8 @@ type FunctionStatus = function.Status
 
 // Config says what to run and where. Only Stack is needed.
 type Config struct {
-	// Stack is what to run; LoadStack reads one from a template.
+	// Stack is what to run; LoadStack reads one from a template. In one that a
+	// program makes itself, empty names, numbers and ARNs get AWS's defaults.
 	Stack *stack.Stack
 	// Data is the folder for everything kept on disk. Empty means .gatepost in
 	// the working directory. One running server a folder.
@@ -66,6 +67,17 @@ type Config struct {
 	// tried again, the last one for all further retries. Nil means Lambda's, one
 	// and two minutes.
 	AsyncRetries []time.Duration
+	// Handlers are the functions of the stack that run in this process, by name or
+	// by logical id; all others run behind sandboxes. They need no code, no
+	// runtime and no build, and get the same events, time limit (the context's
+	// deadline), concurrency and errors. See NewHandler.
+	//
+	// A handler shares everything with this process: it gets no environment of
+	// its own (Server.Environment has what it needs), what it logs goes where
+	// this process logs, os.Exit ends everything, and one that does not heed its
+	// context cannot be ended: past the time limit its caller has the error, and
+	// it keeps its place until it returns.
+	Handlers map[string]Handler
 	// Environment is given to every function that does not set the name itself.
 	Environment map[string]string
 	// Log gets Gatepost's own log. Nil means none.
@@ -109,6 +121,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Stack == nil {
 		return nil, errors.New("Config.Stack is nil; LoadStack reads one from a template")
 	}
+	cfg.Stack = withDefaults(cfg.Stack)
 	if err := cfg.Stack.Validate(); err != nil {
 		return nil, fmt.Errorf("the stack cannot run: %w", err)
 	}
@@ -116,6 +129,10 @@ func New(cfg Config) (*Server, error) {
 		if _, err := elsewhere.ParseTarget(service+"="+at, cfg.Stack.Region); err != nil {
 			return nil, fmt.Errorf("Config.Endpoints: %w", err)
 		}
+	}
+	var err error
+	if cfg.Handlers, err = handlersOf(cfg.Stack, cfg.Handlers); err != nil {
+		return nil, err
 	}
 	if cfg.Limits == (apigw.Limits{}) {
 		cfg.Limits = apigw.DefaultLimits()

@@ -205,8 +205,7 @@ func (h *house) openFunctions(ctx context.Context) error {
 		return h.functions.Close(ctx)
 	})
 	for _, f := range h.cfg.Stack.Functions {
-		f.Environment = h.environment(f)
-		if err := h.functions.Add(f); err != nil {
+		if err := h.addFunction(f); err != nil {
 			return err
 		}
 	}
@@ -234,17 +233,24 @@ func (h *house) openProxy() (err error) {
 // environment is a function's environment: what leads its SDKs here, then
 // Config's, then its own, the last word being the last.
 func (h *house) environment(f stack.Function) map[string]string {
-	around := intercept.Surroundings{
-		AWSEndpoint: "http://" + h.aws.Addr().String(), ProxyURL: h.proxy.URL(h.proxyAt.Addr(), f.Name),
-		CAFile: h.ca.CertFile(), BundleFile: h.ca.BundleFile(), Region: h.cfg.Stack.Region, Credentials: h.secrets.Credentials,
-	}
-	for _, a := range h.apis {
-		around.Callbacks = append(around.Callbacks, a.plainCallback())
-	}
+	around := h.surroundings()
+	around.ProxyURL = h.proxy.URL(h.proxyAt.Addr(), f.Name)
 	env := intercept.Environment(around)
 	maps.Copy(env, h.cfg.Environment)
 	maps.Copy(env, f.Environment)
 	return env
+}
+
+// surroundings are what SDKs need to know, but for the proxy.
+func (h *house) surroundings() intercept.Surroundings {
+	around := intercept.Surroundings{
+		AWSEndpoint: "http://" + h.aws.Addr().String(),
+		CAFile:      h.ca.CertFile(), BundleFile: h.ca.BundleFile(), Region: h.cfg.Stack.Region, Credentials: h.secrets.Credentials,
+	}
+	for _, a := range h.apis {
+		around.Callbacks = append(around.Callbacks, a.plainCallback())
+	}
+	return around
 }
 
 // checkAWS verifies the calls of the AWS endpoint at an address. On loopback it
