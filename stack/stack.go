@@ -59,11 +59,18 @@ type Function struct {
 	Timeout time.Duration `json:"timeout"`
 	// MemoryMB is 128 to 10,240; AWS's default is 128.
 	MemoryMB int `json:"memoryMB"`
-	// MaxConcurrency bounds the sandboxes; zero means the host's own limit.
+	// MaxConcurrency bounds the events at one time (ReservedConcurrentExecutions);
+	// a further one is throttled. Zero means no such bound: events wait for one of
+	// the host's sandboxes.
 	MaxConcurrency int `json:"maxConcurrency,omitempty"`
 	// Async says what becomes of asynchronous invocations; nil means Lambda's
 	// defaults.
 	Async *AsyncInvocation `json:"async,omitempty"`
+	// Throttled refuses every event, as ReservedConcurrentExecutions of 0 does.
+	Throttled bool `json:"throttled,omitempty"`
+	// Freeze says whether the function's processes are stopped while they have no
+	// event, as on Lambda; nil leaves it to whoever runs the stack.
+	Freeze *bool `json:"freeze,omitempty"`
 	// Line is where the template declares the function; 0 when unknown.
 	Line int `json:"line,omitempty"`
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,6 +95,7 @@ type watch struct {
 	path     string
 	listener net.Listener
 	lines    *bufio.Reader
+	pid      int // of the process that holds the socket
 }
 
 func newWatch(t *testing.T) *watch {
@@ -116,7 +118,11 @@ func (w *watch) started() {
 	w.t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(10 * time.Second))
 	w.lines = bufio.NewReader(conn)
-	if _, err := w.lines.ReadString('\n'); err != nil {
+	line, err := w.lines.ReadString('\n')
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if w.pid, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
 		w.t.Fatal(err)
 	}
 }

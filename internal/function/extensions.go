@@ -1,7 +1,6 @@
 package function
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -18,8 +17,17 @@ const idLength = len("00000000-0000-0000-0000-000000000000")
 // aws-lambda-go does with WithEnableSIGTERM: on Lambda that is what makes
 // SIGTERM come before SIGKILL. Here it comes in any case, and there are no
 // other events for extensions. The errors are those of Lambda's Extensions API.
+//
+// As on Lambda, init lasts until each has asked for its event: until then the
+// sandbox is not frozen.
 type extensions struct {
-	ids map[string]string // by name
+	named map[string]*extension
+}
+
+// extension is one of them.
+type extension struct {
+	id    string
+	asked bool
 }
 
 // register takes an extension. It answers with the id to ask with.
@@ -74,25 +82,33 @@ func (a *runtimeAPI) addExtension(name string) (id, kind, message string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
-	case a.extensions.ids[name] != "":
+	case a.extensions.named[name] != nil:
 		return "", "Extension.InvalidExtensionState", "Extension with this name already registered"
-	case len(a.extensions.ids) >= maxExtensions:
+	case len(a.extensions.named) >= maxExtensions:
 		return "", "Extension.TooManyExtensions", "Extension limit (10) reached"
-	case a.extensions.ids == nil:
-		a.extensions.ids = make(map[string]string)
+	case a.extensions.named == nil:
+		a.extensions.named = make(map[string]*extension)
 	}
 	id = uuid.New()
-	a.extensions.ids[name] = id
+	a.extensions.named[name] = &extension{id: id}
+	a.sandbox.function.pool.owe(a.sandbox)
 	return id, "", ""
 }
 
-func (a *runtimeAPI) hasExtension(id []byte) bool {
+// extensionAsks notes that an extension asks for its event, and reports whether
+// there is such an extension.
+func (a *runtimeAPI) extensionAsks(id []byte) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, known := range a.extensions.ids {
-		if bytes.Equal(id, []byte(known)) {
-			return true
+	for _, e := range a.extensions.named {
+		if string(id) != e.id {
+			continue
 		}
+		if !e.asked {
+			e.asked = true
+			a.sandbox.function.pool.settle(a.sandbox)
+		}
+		return true
 	}
 	return false
 }
@@ -105,7 +121,7 @@ func (c *apiConn) extensionEvent(req *request, _, _ []byte, _ bool) error {
 		return c.forbidden("Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
 	case len(req.extensionID) != idLength:
 		return c.forbidden("Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier")
-	case !c.api.hasExtension(req.extensionID):
+	case !c.api.extensionAsks(req.extensionID):
 		return c.forbidden("Extension.UnknownExtensionIdentifier", "Unknown extension "+string(req.extensionID))
 	}
 	c.parked = true

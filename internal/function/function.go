@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/function/runtimes"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 	"github.com/gatepost-dev/gatepost/stack"
@@ -70,21 +71,31 @@ func newFunction(h *Host, spec stack.Function) *function {
 }
 
 func (f *function) newPool() *pool {
-	seats, sandboxes := f.maxEvents(), f.host.config.MaxSandboxes
-	if most := f.spec.MaxConcurrency; most > 0 {
+	seats, sandboxes, most := f.maxEvents(), f.host.config.MaxSandboxes, f.spec.MaxConcurrency
+	if most > 0 {
 		seats = min(seats, most)
 		sandboxes = most / seats
 	}
 	l := f.host.limits
 	return &pool{
-		limits: poolLimits{sandboxes: sandboxes, seats: seats, waiting: l.waiting, init: l.init,
+		limits: poolLimits{sandboxes: sandboxes, seats: seats, reserved: most, waiting: l.waiting, init: l.init,
 			run: f.spec.Timeout, idle: l.idle, linger: l.linger},
+		freeze:    f.freezes(),
 		launch:    f.launch,
 		stop:      (*sandbox).stop,
 		kill:      (*sandbox).kill,
 		finish:    f.finish,
+		follow:    (*sandbox).follow,
 		sandboxes: make(map[*sandbox]struct{}),
 	}
+}
+
+// freezes reports whether processes without an event are stopped.
+func (f *function) freezes() bool {
+	if own := f.spec.Freeze; own != nil {
+		return *own
+	}
+	return f.host.config.Freeze
 }
 
 const (
@@ -191,6 +202,10 @@ func (f *function) begin(inv *invocation) {
 			"%d byte payload is too large for the RequestResponse invocation type (limit %d bytes)", len(inv.event), maxPayload)})
 		return
 	}
+	if f.spec.Throttled {
+		f.finish(nil, inv, nil, &failure{refusal: fmt.Errorf("%w: the function's reserved concurrency is 0", apigw.ErrThrottled)})
+		return
+	}
 	if why := f.unrunnable(); why != nil {
 		f.finish(nil, inv, nil, why)
 		return
@@ -258,15 +273,15 @@ func joinText(a, b string) string {
 }
 
 func (f *function) status() Status {
-	sandboxes, busy := f.pool.size()
+	size := f.pool.size()
 	if f.local != nil {
-		busy = f.local.busy()
+		size.busy = f.local.busy()
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	st := Status{
 		Name: f.spec.Name, Runtime: f.spec.Runtime, State: f.state, How: f.program.how, Build: f.took,
-		Sandboxes: sandboxes, Busy: busy, Invocations: f.invocations.Load(), Errors: f.errors.Load(),
+		Sandboxes: size.sandboxes, Busy: size.busy, Frozen: size.frozen, Invocations: f.invocations.Load(), Errors: f.errors.Load(),
 	}
 	if f.failed != nil {
 		st.Failure = f.failed.Error()

@@ -48,6 +48,9 @@ type Config struct {
 	// alone: the first sandbox empties it of what a host that was killed has
 	// left. Empty means folders of their own in the system's place.
 	SandboxDir string
+	// Freeze stops the processes of a sandbox that has answered and asked for its
+	// next event, until that comes, as Lambda does. A function's own Freeze wins.
+	Freeze bool
 	// MaxSandboxes bounds the processes of one function that sets no
 	// MaxConcurrency; zero means 10.
 	MaxSandboxes int
@@ -276,10 +279,12 @@ type Status struct {
 	Build time.Duration `json:"build,omitempty"`
 	// Failure is why the state is Failed.
 	Failure string `json:"failure,omitempty"`
-	// Sandboxes is the number of processes, Busy how many of them have an event;
-	// of a function in this process, how many of its handlers have one.
+	// Sandboxes is the number of processes, Busy how many of them have an event,
+	// Frozen how many are stopped until they get one. Of a function in this
+	// process, Busy is how many of its handlers have an event.
 	Sandboxes int `json:"sandboxes"`
 	Busy      int `json:"busy"`
+	Frozen    int `json:"frozen"`
 	// Invocations counts those that have ended, Errors those that failed.
 	Invocations uint64 `json:"invocations"`
 	Errors      uint64 `json:"errors"`

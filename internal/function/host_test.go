@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -38,7 +37,7 @@ func newTestHost(t testing.TB, change func(*Host), functions ...stack.Function) 
 	t.Helper()
 	feed := telemetry.NewFeed()
 	events, cancel := feed.Subscribe()
-	h := NewHost(Config{Feed: feed, Region: "eu-west-1", Account: "111122223333", CacheDir: t.TempDir()})
+	h := NewHost(Config{Feed: feed, Region: "eu-west-1", Account: "111122223333", CacheDir: t.TempDir(), Freeze: true})
 	h.limits.linger = 5 * time.Second // a busy machine must not change how many sandboxes there are
 	h.limits.close = 20 * time.Second // nor whether they end in time
 	if change != nil {
@@ -127,7 +126,7 @@ func TestInvoke(t *testing.T) {
 	}
 	want := Status{Name: "echo", State: Ready, How: "command", Sandboxes: 1, Invocations: 3}
 	got := h.Functions()[0]
-	got.Busy = 0 // it may not have asked again yet
+	got.Busy, got.Frozen = 0, 0 // it may not have asked again yet
 	if got != want {
 		t.Errorf("status %+v, want %+v", got, want)
 	}
@@ -374,42 +373,60 @@ func TestContextEnds(t *testing.T) {
 	}
 }
 
+// With as many events as its reserved concurrency, a function is throttled; others
+// wait for one of the host's sandboxes.
 func TestConcurrency(t *testing.T) {
-	f := acting("f", "sleep", nil)
-	f.MaxConcurrency = 2
-	h := newTestHost(t, func(h *Host) { h.limits.waiting = 3 }, f)
-	pids := make(chan string, 5)
-	var all sync.WaitGroup
-	start := func() {
-		all.Go(func() { pids <- h.invoke("f", `{"sleep":200000000}`) })
+	tests := map[string]struct {
+		sandboxes, reserved, waiting int
+	}{"reserved": {sandboxes: 10, reserved: 2}, "the host's limit": {sandboxes: 2, waiting: 3}}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gate := newGate(t)
+			f := acting("f", "gate", map[string]string{"GATE": gate.path})
+			f.MaxConcurrency = tt.reserved
+			h := newTestHost(t, func(h *Host) { h.limits.waiting, h.config.MaxSandboxes = 3, tt.sandboxes }, f)
+			pids := make(chan string, 2+tt.waiting)
+			var all sync.WaitGroup
+			start := func() { all.Go(func() { pids <- h.invoke("f", "{}") }) }
+			start()
+			start()
+			gate.arrived(2)
+			for range tt.waiting {
+				start()
+			}
+			h.functions["f"].pool.awaitQueue(t, tt.waiting)
+			_, err := h.Invoke(t.Context(), "f", []byte(`{}`))
+			if !errors.Is(err, apigw.ErrThrottled) || errors.Is(err, apigw.ErrFunction) {
+				t.Errorf("got %v, want ErrThrottled", err)
+			}
+			gate.open()
+			all.Wait()
+			close(pids)
+			seen := make(map[string]bool)
+			for pid := range pids {
+				seen[pid] = true
+			}
+			if len(seen) != 2 {
+				t.Errorf("processes %v, want two", seen)
+			}
+			if h.invoke("f", "{}"); h.Functions()[0].Sandboxes != 2 {
+				t.Errorf("%+v", h.Functions()[0])
+			}
+		})
 	}
-	start()
-	start()
-	for h.Functions()[0].Busy < 2 {
-		runtime.Gosched()
-	}
-	for range 3 {
-		start()
-	}
-	p := h.functions["f"].pool
-	for waiting := 0; waiting < 3; {
-		p.mu.Lock()
-		waiting = len(p.queue)
-		p.mu.Unlock()
-		runtime.Gosched()
-	}
-	_, err := h.Invoke(t.Context(), "f", []byte(`{}`))
-	if !errors.Is(err, apigw.ErrThrottled) || errors.Is(err, apigw.ErrFunction) {
+}
+
+// A reserved concurrency of 0 throttles every event and starts nothing.
+func TestThrottledFunction(t *testing.T) {
+	f := acting("f", "pid", nil)
+	f.Throttled = true
+	h := newTestHost(t, nil, f)
+	if _, err := h.Invoke(t.Context(), "f", []byte(`{}`)); !errors.Is(err, apigw.ErrThrottled) || errors.Is(err, apigw.ErrFunction) {
 		t.Errorf("got %v, want ErrThrottled", err)
 	}
-	all.Wait()
-	close(pids)
-	seen := make(map[string]bool)
-	for pid := range pids {
-		seen[pid] = true
-	}
-	if len(seen) != 2 {
-		t.Errorf("processes %v, want two", seen)
+	if s := h.Functions()[0]; s.Sandboxes != 0 || s.Errors != 1 {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -44,6 +44,7 @@ type order struct {
 	Bytes  int           `json:"bytes,omitempty"`
 	Socket string        `json:"socket,omitempty"`
 	Text   string        `json:"text,omitempty"`
+	Away   bool          `json:"away,omitempty"`
 }
 
 type oddError struct{ detail string }
@@ -51,30 +52,33 @@ type oddError struct{ detail string }
 func (e *oddError) Error() string { return e.detail }
 
 var behaviours = map[string]func(){
-	"echo":    handle(func(event json.RawMessage) (json.RawMessage, error) { return event, nil }),
-	"pid":     handle(func() (int, error) { return os.Getpid(), nil }),
-	"environ": handle(func() ([]string, error) { return os.Environ(), nil }),
-	"context": handle(describeContext),
-	"folder":  handle(os.Getwd),
-	"error":   handle(func(o order) error { return &oddError{o.Text} }),
-	"panic":   handle(func() error { panic("out of cheese") }),
-	"die":     handle(func() { os.Exit(3) }),
-	"kill":    handle(func() error { return syscall.Kill(os.Getpid(), syscall.SIGKILL) }),
-	"sleep":   handle(func(o order) (int, error) { time.Sleep(o.Sleep); return os.Getpid(), nil }),
-	"large":   handle(func(o order) (string, error) { return strings.Repeat("x", o.Bytes-2), nil }),
-	"logs":    handle(writeLogs),
-	"flood":   handle(func(o order) { flood(o.Bytes) }),
-	"fork":    handle(fork),
-	"stream":  handle(func() (io.Reader, error) { return &failingReader{}, nil }),
-	"temp":    handle(func() (string, error) { return os.TempDir(), os.WriteFile(os.TempDir()+"/kept", nil, 0o600) }),
-	"meet":    handle(meet),
-	"once":    once,
-	"deaf":    deaf,
-	"exit":    func() { fmt.Println("giving up"); os.Exit(1) },
-	"done":    func() {},
-	"mute":    mute,
-	"puppet":  puppetTells,
-	"refuse":  refuse,
+	"echo":      handle(func(event json.RawMessage) (json.RawMessage, error) { return event, nil }),
+	"pid":       handle(func() (int, error) { return os.Getpid(), nil }),
+	"environ":   handle(func() ([]string, error) { return os.Environ(), nil }),
+	"context":   handle(describeContext),
+	"folder":    handle(os.Getwd),
+	"error":     handle(func(o order) error { return &oddError{o.Text} }),
+	"panic":     handle(func() error { panic("out of cheese") }),
+	"die":       handle(func() { os.Exit(3) }),
+	"kill":      handle(func() error { return syscall.Kill(os.Getpid(), syscall.SIGKILL) }),
+	"sleep":     handle(func(o order) (int, error) { time.Sleep(o.Sleep); return os.Getpid(), nil }),
+	"large":     handle(func(o order) (string, error) { return strings.Repeat("x", o.Bytes-2), nil }),
+	"logs":      handle(writeLogs),
+	"flood":     handle(func(o order) { flood(o.Bytes) }),
+	"fork":      handle(fork),
+	"stream":    handle(func() (io.Reader, error) { return &failingReader{}, nil }),
+	"temp":      handle(func() (string, error) { return os.TempDir(), os.WriteFile(os.TempDir()+"/kept", nil, 0o600) }),
+	"meet":      handle(meet),
+	"gate":      handle(passGate),
+	"lost":      handle(lost),
+	"once":      once,
+	"asks once": asksOnce,
+	"deaf":      deaf,
+	"exit":      func() { fmt.Println("giving up"); os.Exit(1) },
+	"done":      func() {},
+	"mute":      mute,
+	"puppet":    puppetTells,
+	"refuse":    refuse,
 	"deaf puppet": func() {
 		signal.Ignore(syscall.SIGTERM)
 		puppetTells()
@@ -154,7 +158,17 @@ func fork(o order) error {
 	}
 	cmd := exec.Command(os.Args[0], o.Socket)
 	cmd.Env = []string{behaviourVariable + "=hold"}
-	return cmd.Start()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: o.Away}
+	ready, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	// Without this the child might be frozen before it is where it should be.
+	_, err = ready.Read(make([]byte, 1))
+	return err
 }
 
 // hold keeps a connection open for as long as the process lives.
@@ -166,6 +180,7 @@ func hold(path string) {
 		os.Exit(1)
 	}
 	fmt.Fprintln(conn, os.Getpid())
+	fmt.Println("holding")
 	held = conn
 }
 
@@ -190,6 +205,14 @@ func once() {
 		os.Exit(1)
 	}
 	fmt.Fprintf(conn, "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nContent-Length: 2\r\n\r\n42", id)
+}
+
+// asksOnce has one event at a time, though it may have more.
+func asksOnce() {
+	for {
+		id, event := ask()
+		tell("invocation/"+id+"/response", string(event))
+	}
 }
 
 func deaf() {

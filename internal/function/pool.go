@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
@@ -50,6 +51,8 @@ type seat struct {
 type standing struct {
 	seats   []*seat  // at least one
 	asked   bool     // it has asked for an event, so its init is over
+	full    bool     // it asks for no more events at a time than it has seats
+	owing   int      // its extensions that have not asked for their event yet
 	used    bool     // it has had an event
 	stale   bool     // its program was replaced: it ends after its answers
 	ending  bool     // it gets no more events; its process ends
@@ -58,6 +61,10 @@ type standing struct {
 	launched time.Time
 	initTook time.Duration
 	rested   time.Time // when one of its seats became idle last
+
+	// resting says that it has nothing to do, so its process is to be frozen. It
+	// is written under the pool's mutex and read without it, by follow.
+	resting atomic.Bool
 }
 
 // idleOrStarting reports whether no seat has an event or is about to ask.
@@ -86,6 +93,7 @@ func (s *standing) find(states ...state) *seat {
 type poolLimits struct {
 	sandboxes int           // processes at one time
 	seats     int           // events that one process may have at one time; at least 1
+	reserved  int           // events at one time, those that wait counted; 0 means no such bound
 	waiting   int           // invocations that wait for a sandbox
 	init      time.Duration // from the start of a process to its first question
 	run       time.Duration // one invocation
@@ -93,10 +101,12 @@ type poolLimits struct {
 	linger    time.Duration // how long a queued invocation counts on a sandbox that has answered
 }
 
-// pool decides which sandbox gets which event. It does no I/O: it acts through
-// four functions, which must return at once and not call back.
+// pool decides which sandbox gets which event, and which one rests. It does no
+// I/O: it acts through five functions, which must return at once and not call
+// back.
 type pool struct {
 	limits poolLimits
+	freeze bool // sandboxes with nothing to do rest
 	// launch starts a sandbox.
 	launch func() *sandbox
 	// stop ends a sandbox in peace, kill ends it now. Both may be called twice.
@@ -104,6 +114,10 @@ type pool struct {
 	// finish publishes an outcome: of one that a sandbox had (why is nil when it
 	// was a success), or, with a nil sandbox, of one that never got one.
 	finish func(s *sandbox, inv *invocation, response []byte, why *failure)
+	// follow has a sandbox's process do as standing.resting says at that moment.
+	// It is called without the mutex, after each change and before the method
+	// returns that made the change: so an event is delivered to nobody who rests.
+	follow func(*sandbox)
 
 	mu        sync.Mutex
 	sandboxes map[*sandbox]struct{} // every one whose process may live
@@ -113,9 +127,10 @@ type pool struct {
 	closed    bool
 	// broken is why the last sandbox did not start; nil after one did.
 	broken   *failure
-	failures int       // failed starts in a row
-	failed   time.Time // the last of them
-	nudging  bool      // nudge will be called
+	failures int        // failed starts in a row
+	failed   time.Time  // the last of them
+	nudging  bool       // nudge will be called
+	turned   []*sandbox // their resting has changed: unlock tells them
 }
 
 // backoff returns how long nobody tries again after a number of failed starts
@@ -130,7 +145,7 @@ func backoff(failures int) time.Duration {
 // starts.
 func (p *pool) submit(inv *invocation) receiver {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	if n := len(p.idle); n > 0 && !p.closed {
 		t := p.idle[n-1]
 		p.idle = p.idle[:n-1]
@@ -152,6 +167,9 @@ func (p *pool) refusalLocked() *failure {
 		return &hostClosed
 	case p.hopelessLocked():
 		return p.broken
+	case p.limits.reserved > 0 && p.count[running]+len(p.queue) >= p.limits.reserved:
+		return &failure{refusal: fmt.Errorf("%w: the function has reserved concurrency for %d events at a time",
+			apigw.ErrThrottled, p.limits.reserved)}
 	case len(p.queue) >= p.limits.waiting:
 		return &failure{refusal: fmt.Errorf("%w: %d sandboxes are busy and %d invocations wait",
 			apigw.ErrThrottled, len(p.sandboxes), len(p.queue))}
@@ -181,7 +199,7 @@ func (p *pool) abandon(inv *invocation) bool {
 // one again, as on Lambda: its connection may have broken.
 func (p *pool) ready(s *sandbox, r receiver) (inv *invocation, ok bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	t := p.askingLocked(s)
 	switch {
 	case t == nil:
@@ -210,6 +228,7 @@ func (p *pool) ready(s *sandbox, r receiver) (inv *invocation, ok bool) {
 	s.standing.rested = now
 	p.setLocked(t, idle, now.Add(p.limits.idle))
 	p.idle = append(p.idle, t)
+	p.turnLocked(s)
 	return nil, true
 }
 
@@ -224,7 +243,7 @@ func (p *pool) hasAsked(s *sandbox) bool {
 // waiting for an event through it. If so, the sandbox must ask again.
 func (p *pool) leave(s *sandbox, r receiver) bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	for _, t := range s.standing.seats {
 		if t.state != idle || t.receiver != r {
 			continue
@@ -235,6 +254,7 @@ func (p *pool) leave(s *sandbox, r receiver) bool {
 		}
 		p.removeIdleLocked(t)
 		p.setLocked(t, lingering, time.Now().Add(p.limits.run))
+		p.turnLocked(s)
 		return true
 	}
 	return false
@@ -293,10 +313,10 @@ func (p *pool) retire(s *sandbox) {
 }
 
 // gone tells that nothing is left of a sandbox and why its process ended. It is
-// called once.
-func (p *pool) gone(s *sandbox, why failure) {
+// called once. It returns what is known of a start that failed, or nil.
+func (p *pool) gone(s *sandbox, why failure) *failedStart {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	p.endLocked(s)
 	delete(p.sandboxes, s)
 	if p.closed {
@@ -314,8 +334,18 @@ func (p *pool) gone(s *sandbox, why failure) {
 	}
 	if !s.standing.asked && !s.standing.stale && !p.closed {
 		p.failedLocked(s, why)
+		defer p.growLocked()
+		return &failedStart{why: *p.broken, pause: backoff(p.failures)}
 	}
 	p.growLocked()
+	return nil
+}
+
+// failedStart is why a process ended before it asked for an event, and how long
+// nobody tries again.
+type failedStart struct {
+	why   failure
+	pause time.Duration
 }
 
 // close fails what waits, refuses what comes, and ends all sandboxes in peace.
@@ -341,7 +371,7 @@ func (p *pool) killAll() {
 // renew ends every sandbox of the program so far, each after its answers.
 func (p *pool) renew() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	p.broken, p.failures = nil, 0
 	for s := range p.sandboxes {
 		s.standing.stale = true
@@ -353,14 +383,20 @@ func (p *pool) renew() {
 	p.growLocked()
 }
 
-// size returns the number of sandboxes and how many of them are busy.
-func (p *pool) size() (sandboxes, busy int) {
+// poolSize counts sandboxes.
+type poolSize struct{ sandboxes, busy, frozen int }
+
+func (p *pool) size() poolSize {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	n := poolSize{sandboxes: len(p.sandboxes)}
 	for s := range p.sandboxes {
 		if !s.standing.idleOrStarting() {
-			busy++
+			n.busy++
+		}
+		if s.standing.resting.Load() {
+			n.frozen++
 		}
 	}
-	return len(p.sandboxes), busy
+	return n
 }

@@ -23,6 +23,7 @@ func (p *pool) assignLocked(t *seat, inv *invocation) receiver {
 	p.setLocked(t, running, inv.deadline)
 	r := t.receiver
 	t.receiver = nil
+	p.turnLocked(s)
 	return r
 }
 
@@ -48,6 +49,7 @@ func (p *pool) askingLocked(s *sandbox) *seat {
 func (p *pool) addSeatLocked(s *sandbox, in state) *seat {
 	t := &seat{sandbox: s, state: in}
 	s.standing.seats = append(s.standing.seats, t)
+	s.standing.full = s.standing.full || len(s.standing.seats) == p.limits.seats
 	p.count[in]++
 	return t
 }
@@ -63,6 +65,7 @@ func (p *pool) dropLocked(t *seat) {
 	seats := t.sandbox.standing.seats
 	i := slices.Index(seats, t)
 	t.sandbox.standing.seats = slices.Delete(seats, i, i+1)
+	p.turnLocked(t.sandbox)
 }
 
 // parkLocked deals with a seat that asks when its sandbox is stale: the last
@@ -90,6 +93,7 @@ func (p *pool) startedLocked(s *sandbox) {
 	if p.limits.seats > 1 {
 		// Its other seats are counted on, but not for long.
 		p.nudgeLocked()
+		time.AfterFunc(p.limits.linger, func() { p.filled(s) })
 	}
 }
 
@@ -166,7 +170,7 @@ func (p *pool) nudgeLocked() {
 // nudge stops counting on seats that answered a while ago.
 func (p *pool) nudge() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	p.nudging = false
 	for s := range p.sandboxes {
 		for _, t := range s.standing.seats {
@@ -205,7 +209,7 @@ func (p *pool) limitLocked(t *seat, deadline time.Time) {
 // expire deals with a seat whose state has lasted too long.
 func (p *pool) expire(t *seat) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	t.wake = time.Time{}
 	switch {
 	case t.state == ending:
@@ -246,6 +250,8 @@ func (p *pool) endLocked(s *sandbox) {
 		return
 	}
 	s.standing.ending = true
+	// Whoever has a process end continues it, so nobody need be told.
+	s.standing.resting.Store(false)
 	for _, t := range s.standing.seats {
 		if t.state == idle {
 			p.removeIdleLocked(t)

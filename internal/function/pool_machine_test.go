@@ -28,6 +28,7 @@ func poolMachine(t *rapid.T, seats int) {
 	pt.limits.seats = seats
 	var sent []*invocation
 	abandoned := make(map[*invocation]bool)
+	owing := make(map[*sandbox]int)
 	some := func(match func(*sandbox) bool) *sandbox {
 		pt.mu.Lock()
 		defer pt.mu.Unlock()
@@ -68,6 +69,16 @@ func poolMachine(t *rapid.T, seats int) {
 				t.Fatal("an answer counts once")
 			}
 		},
+		"register an extension": func(*rapid.T) {
+			s := some(func(s *sandbox) bool { return living(s) && !s.standing.asked && owing[s] < 2 })
+			owing[s]++
+			pt.owe(s)
+		},
+		"an extension asks": func(*rapid.T) {
+			s := some(func(s *sandbox) bool { return living(s) && owing[s] > 0 })
+			owing[s]--
+			pt.settle(s)
+		},
 		"leave":   func(*rapid.T) { pt.leave(some(in(idle)), pt) },
 		"retire":  func(*rapid.T) { pt.retire(some(living)) },
 		"gone":    func(*rapid.T) { pt.gone(some(func(s *sandbox) bool { return !living(s) }), exited("exit status 1")) },
@@ -77,7 +88,10 @@ func poolMachine(t *rapid.T, seats int) {
 			time.Sleep(time.Duration(rapid.SampledFrom([]int64{1, 10, 1000, 4000, 25_000}).Draw(t, "ms")) * time.Millisecond)
 			synctest.Wait()
 		},
-		"": func(*rapid.T) { checkPool(t, pt, sent, abandoned) },
+		"": func(*rapid.T) {
+			checkPool(t, pt, sent, abandoned)
+			checkFrozen(t, pt, owing)
+		},
 	})
 	pt.close()
 	for _, s := range pt.launched {
@@ -151,6 +165,24 @@ func checkPool(t *rapid.T, pt *poolTest, sent []*invocation, abandoned map[*invo
 		t.Fatalf("%d wait for %d idle of %d sandboxes", len(pt.queue), len(pt.idle), len(pt.sandboxes))
 	}
 	checkInvocations(t, pt, sent, current, abandoned)
+}
+
+// checkFrozen checks that a process with something to do runs, and that one
+// without is frozen, at once or, where it may ask for several events, in a while.
+func checkFrozen(t *rapid.T, pt *poolTest, owing map[*sandbox]int) {
+	pt.mu.Lock()
+	defer pt.mu.Unlock()
+	for s := range pt.sandboxes {
+		if s.standing.ending { // its process is dead, or was continued to end
+			continue
+		}
+		busy := slices.ContainsFunc(s.standing.seats, func(t *seat) bool { return t.state != idle }) || owing[s] > 0
+		if frozen := pt.froze(s); frozen && busy {
+			t.Fatalf("a process with something to do is frozen: %+v", &s.standing)
+		} else if waited := time.Since(s.standing.launched) - s.standing.initTook; !frozen && !busy && (pt.limits.seats == 1 || waited > pt.limits.linger) {
+			t.Fatalf("a process with nothing to do is not frozen: %+v", &s.standing)
+		}
+	}
 }
 
 // checkInvocations checks that each is in exactly one place, and that they

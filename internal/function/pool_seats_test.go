@@ -57,12 +57,12 @@ func TestSeatsThatAreNotTaken(t *testing.T) {
 			pt.send()
 		}
 		pt.ask(pt.launched[0])
-		if processes, _ := pt.size(); processes != 1 {
+		if processes := pt.size().sandboxes; processes != 1 {
 			t.Fatal("the other questions are not waited for")
 		}
 		time.Sleep(2 * testLimits.linger)
 		synctest.Wait()
-		if processes, _ := pt.size(); processes != 2 {
+		if processes := pt.size().sandboxes; processes != 2 {
 			t.Errorf("%d processes for the waiting events", processes)
 		}
 	})

@@ -24,13 +24,16 @@ type poolTest struct {
 	stops    map[*sandbox]bool
 	kills    map[*sandbox]bool
 	outcomes map[*invocation]*failure // nil for a success
+	frozen   map[*sandbox]bool
+
+	fatalf func(string, ...any)
 }
 
 var testLimits = poolLimits{sandboxes: 3, seats: 1, waiting: 5, init: 10 * time.Second, run: 3 * time.Second,
 	idle: 20 * time.Second, linger: 5 * time.Millisecond}
 
 func newPoolTest(fatalf func(string, ...any)) *poolTest {
-	pt := &poolTest{stops: map[*sandbox]bool{}, kills: map[*sandbox]bool{}, outcomes: map[*invocation]*failure{}}
+	pt := &poolTest{stops: map[*sandbox]bool{}, kills: map[*sandbox]bool{}, outcomes: map[*invocation]*failure{}, frozen: map[*sandbox]bool{}}
 	pt.pool = &pool{
 		limits: testLimits,
 		launch: func() *sandbox {
@@ -38,7 +41,7 @@ func newPoolTest(fatalf func(string, ...any)) *poolTest {
 			pt.launched = append(pt.launched, s)
 			return s
 		},
-		stop: func(s *sandbox) { pt.note(pt.stops, s) },
+		stop: pt.end,
 		kill: func(s *sandbox) { pt.note(pt.kills, s) },
 		finish: func(_ *sandbox, inv *invocation, _ []byte, why *failure) {
 			pt.seen.Lock()
@@ -48,8 +51,11 @@ func newPoolTest(fatalf func(string, ...any)) *poolTest {
 			}
 			pt.outcomes[inv] = why
 		},
+		freeze:    true,
+		follow:    pt.obey,
 		sandboxes: make(map[*sandbox]struct{}),
 	}
+	pt.fatalf = fatalf
 	return pt
 }
 
@@ -57,6 +63,28 @@ func (pt *poolTest) note(in map[*sandbox]bool, s *sandbox) {
 	pt.seen.Lock()
 	defer pt.seen.Unlock()
 	in[s] = true
+}
+
+// end is what a sandbox's stop does.
+func (pt *poolTest) end(s *sandbox) {
+	pt.seen.Lock()
+	defer pt.seen.Unlock()
+	pt.stops[s], pt.frozen[s] = true, false
+}
+
+// obey is what a sandbox's follow does.
+func (pt *poolTest) obey(s *sandbox) {
+	pt.seen.Lock()
+	defer pt.seen.Unlock()
+	if !pt.stops[s] && !pt.kills[s] {
+		pt.frozen[s] = s.standing.resting.Load()
+	}
+}
+
+func (pt *poolTest) froze(s *sandbox) bool {
+	pt.seen.Lock()
+	defer pt.seen.Unlock()
+	return pt.frozen[s]
 }
 
 func (pt *poolTest) stopped(s *sandbox) bool {
@@ -79,7 +107,14 @@ func (pt *poolTest) outcome(inv *invocation) (why *failure, ended bool) {
 	return why, ended
 }
 
-func (pt *poolTest) deliver(inv *invocation) { pt.order = append(pt.order, inv) }
+func (pt *poolTest) deliver(inv *invocation) {
+	pt.order = append(pt.order, inv)
+	for _, s := range pt.launched {
+		if slices.Contains(events(s), inv) && pt.froze(s) {
+			pt.fatalf("an event was delivered to a frozen process")
+		}
+	}
+}
 
 // send submits an event and delivers it if there is somebody to take it.
 func (pt *poolTest) send() *invocation {

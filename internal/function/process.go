@@ -52,7 +52,7 @@ func (s *starter) close() {
 	s.guard.close()
 }
 
-// process is a running process with a process group of its own, which ends
+// process is a running process with a session and a process group of its own, which ends
 // when Gatepost ends, however that comes about.
 type process struct {
 	cmd   *exec.Cmd

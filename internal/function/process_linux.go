@@ -6,10 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownGroup puts a process into a group of its own, so that a signal reaches
-// its children too, and has the kernel kill it when Gatepost is killed.
+// ownGroup puts a process into a session and a group of its own, so that a
+// signal reaches its children too and no terminal does, and has the kernel kill
+// it when Gatepost is killed.
 func ownGroup() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 // awaitExit waits until a child has ended and leaves it as a zombie.

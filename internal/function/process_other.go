@@ -8,9 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownGroup puts a process into a group of its own, so that a signal reaches
-// its children too. Only Linux can kill it when Gatepost is killed.
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// ownGroup puts a process into a session and a group of its own, so that a
+// signal reaches its children too and no terminal does. Only Linux can kill it
+// when Gatepost is killed.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 // awaitExit waits until a child has ended and leaves it as a zombie.
 func awaitExit(pid int) {

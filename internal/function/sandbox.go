@@ -29,6 +29,7 @@ type sandbox struct {
 	mu      sync.Mutex
 	process *process // nil until it runs
 	stopped bool     // it was told to end
+	frozen  bool     // its process group is stopped
 	killer  *time.Timer
 }
 
@@ -37,7 +38,9 @@ func (s *sandbox) run() {
 	why := s.live()
 	name := s.function.spec.Name
 	s.host.log.Debug("sandbox ended", "function", name, "reason", why.text)
-	s.function.pool.gone(s, why)
+	if failed := s.function.pool.gone(s, why); failed != nil {
+		s.host.log.Warn("the function did not start; for a while its events fail at once", "function", name, "reason", failed.why.text, "while", failed.pause)
+	}
 	if s.dir == "" {
 		return
 	}
@@ -121,6 +124,29 @@ func (s *sandbox) started(p *process) {
 	if s.stopped {
 		p.signal(syscall.SIGKILL)
 	}
+	s.followLocked() // it may have asked for an event already
+}
+
+// follow freezes the process if the pool says that it rests, and continues it
+// if not: SIGSTOP or SIGCONT to its whole group. It returns at once. Whoever
+// comes last acts on what the pool has said last; see DESIGN.md.
+func (s *sandbox) follow() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.followLocked()
+}
+
+func (s *sandbox) followLocked() {
+	rest := s.standing.resting.Load()
+	if s.process == nil || s.stopped || rest == s.frozen {
+		return
+	}
+	s.frozen = rest
+	if rest {
+		s.process.signal(syscall.SIGSTOP)
+	} else {
+		s.process.signal(syscall.SIGCONT)
+	}
 }
 
 // stop ends the process: SIGTERM, and after the grace period SIGKILL, both to
@@ -134,6 +160,10 @@ func (s *sandbox) stop() {
 	s.stopped = true
 	if s.process != nil {
 		s.process.signal(syscall.SIGTERM)
+		if s.frozen { // it sees the first signal only with this one
+			s.frozen = false
+			s.process.signal(syscall.SIGCONT)
+		}
 		s.killer = time.AfterFunc(s.host.limits.stop, s.kill)
 	}
 }
