@@ -55,6 +55,10 @@ type Function struct {
 	Command []string `json:"command,omitempty"`
 	// Environment is the function's own variables, resolved.
 	Environment map[string]string `json:"environment,omitempty"`
+	// EnvironmentAt says where the template sets a variable, "template.yaml:12",
+	// and NoEcho which ones hold the value of a parameter with NoEcho.
+	EnvironmentAt map[string]string `json:"-"`
+	NoEcho        []string          `json:"-"`
 	// Timeout is 1 to 900 s; AWS's default is 3 s.
 	Timeout time.Duration `json:"timeout"`
 	// MemoryMB is 128 to 10,240; AWS's default is 128.

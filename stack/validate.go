@@ -94,6 +94,7 @@ func (v *validation) functions() {
 		if f.Async != nil {
 			v.async(of, f.Async)
 		}
+		v.environment(f)
 	}
 }
 

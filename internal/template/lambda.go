@@ -2,9 +2,7 @@ package template
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/gatepost-dev/gatepost/stack"
@@ -134,37 +132,7 @@ func (l *loader) functionSettings(p *properties, f *stack.Function) {
 		f.BuildMethod = text
 	}
 	if environment := p.nested("Environment"); environment != nil {
-		f.Environment = environment.textMap("Variables")
-		l.checkEnvironment(environment, f.Environment)
-		environment.rest(nil, nil)
-	}
-}
-
-var (
-	variableForm = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)
-	// reservedVariables are set by Lambda itself ("Defined runtime environment
-	// variables" in the developer guide); AWS refuses a template that sets them.
-	reservedVariables = []string{
-		"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME",
-		"AWS_LAMBDA_LOG_STREAM_NAME", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
-		"AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
-	}
-)
-
-// checkEnvironment reports variables that Lambda would not take, and values
-// that AWS fills in at deployment and nobody fills in here.
-func (l *loader) checkEnvironment(p *properties, variables map[string]string) {
-	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		at := nodeOr(p.value("Variables").field(name), p.node)
-		switch {
-		case slices.Contains(reservedVariables, name):
-			l.note(p.resource, at.line, "Lambda sets the variable "+name+" itself, and AWS refuses a template that gives it a value")
-		case !variableForm.MatchString(name):
-			l.problem(at, "the name of a variable is a letter, then letters, digits and underscores, at least two characters")
-		case strings.Contains(variables[name], "{{resolve:"):
-			l.note(p.resource, at.line, "the variable "+name+" holds a dynamic reference ({{resolve:...}}), which is passed on as it stands")
-		}
+		l.loadEnvironment(environment, f)
 	}
 }
 

@@ -20,6 +20,12 @@ func (p *parameter) isList() bool {
 		strings.HasPrefix(p.typ, "AWS::SSM::Parameter::Value<List<")
 }
 
+// noEcho reports whether the value is not to be shown.
+func (p *parameter) noEcho() bool {
+	n := p.node.field("NoEcho")
+	return n != nil && n.isScalar() && strings.EqualFold(n.text, "true")
+}
+
 // readParameters fills the evaluator's parameters and checks the values that
 // the caller gives against them. A parameter that has neither a value nor a
 // default is an error only once something needs it.
@@ -57,7 +63,11 @@ func (l *loader) checkAllowed(p *parameter) {
 		}
 		texts = append(texts, item.text)
 	}
-	l.problem(p.node, "the value %s is not one of the AllowedValues: %s", quote(value), strings.Join(texts[:min(len(texts), 20)], ", "))
+	shown := quote(value)
+	if p.noEcho() {
+		shown = "(not shown)"
+	}
+	l.problem(p.node, "the value %s is not one of the AllowedValues: %s", shown, strings.Join(texts[:min(len(texts), 20)], ", "))
 }
 
 // parameterText returns the value given by the caller, else the default.
