@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/internal/aws/lambda"
@@ -76,21 +75,8 @@ func (i invocable) Invoke(ctx context.Context, name string, in lambda.Invocation
 }
 
 // Trace finds in the feed what an invocation wrote.
-func (i invocable) Trace(requestID string) (t lambda.Trace) {
-	for _, e := range i.house.feed.Recent(math.MaxInt) {
-		switch {
-		case e.RequestID != requestID:
-		case e.Kind == telemetry.LogLine:
-			t.Lines = append(t.Lines, e.Text)
-		case e.Kind == telemetry.Invoked:
-			t.Duration = e.Duration
-			var ms int64
-			if n, _ := fmt.Sscanf(e.Text, "cold start %d ms", &ms); n == 1 {
-				t.Init = time.Duration(ms) * time.Millisecond
-			}
-		}
-	}
-	return t
+func (i invocable) Trace(requestID string) []telemetry.Event {
+	return i.house.feed.Logs(telemetry.Query{RequestID: requestID})
 }
 
 // recordQueues and recordTopics make queues and topics the destinations of

@@ -63,6 +63,11 @@ type Function struct {
 	Timeout time.Duration `json:"timeout"`
 	// MemoryMB is 128 to 10,240; AWS's default is 128.
 	MemoryMB int `json:"memoryMB"`
+	// EphemeralMB is how much its temporary folder may hold, 512 to 10,240; AWS's
+	// default is 512.
+	EphemeralMB int `json:"ephemeralMB,omitempty"`
+	// Logging is how it logs; the zero value is plain text.
+	Logging Logging `json:"logging,omitzero"`
 	// MaxConcurrency bounds the events at one time (ReservedConcurrentExecutions);
 	// a further one is throttled. Zero means no such bound: events wait for one of
 	// the host's sandboxes.
@@ -97,6 +102,22 @@ type AsyncInvocation struct {
 	// up; "" is none.
 	DeadLetterARN string `json:"deadLetterArn,omitempty"`
 }
+
+// Logging is a function's LoggingConfig. Empty fields mean AWS's defaults.
+type Logging struct {
+	// Format is "JSON" or "Text".
+	Format string `json:"format,omitempty"`
+	// ApplicationLevel ("TRACE" to "FATAL") is told to the function. SystemLevel
+	// ("DEBUG", "INFO" or "WARN") says what the platform writes. Both need the
+	// format JSON; their default is INFO.
+	ApplicationLevel string `json:"applicationLevel,omitempty"`
+	SystemLevel      string `json:"systemLevel,omitempty"`
+	// Group is the log group's name; the default is /aws/lambda/NAME.
+	Group string `json:"group,omitempty"`
+}
+
+// JSON reports whether the platform writes its lines as JSON.
+func (l Logging) JSON() bool { return l.Format == "JSON" }
 
 // Queue is an SQS queue. Zero durations are meant as zero: the loader fills in
 // AWS's defaults.

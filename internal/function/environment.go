@@ -1,6 +1,7 @@
 package function
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -74,11 +75,15 @@ func (s *sandbox) reserved() map[string]string {
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(spec.MemoryMB),
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
 		"AWS_LAMBDA_LOG_FORMAT":           "Text",
-		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + spec.Name,
+		"AWS_LAMBDA_LOG_GROUP_NAME":       cmp.Or(spec.Logging.Group, "/aws/lambda/"+spec.Name),
 		"AWS_LAMBDA_LOG_STREAM_NAME":      logStream(time.Now()),
 		"AWS_LAMBDA_RUNTIME_API":          s.api.address(),
 		"LAMBDA_TASK_ROOT":                s.program.taskRoot(s.dir),
 		"LAMBDA_RUNTIME_DIR":              s.program.taskRoot(s.dir),
+	}
+	if spec.Logging.JSON() {
+		reserved["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+		reserved["AWS_LAMBDA_LOG_LEVEL"] = cmp.Or(spec.Logging.ApplicationLevel, "INFO")
 	}
 	if s.program.runtimeDir != "" {
 		reserved["LAMBDA_RUNTIME_DIR"] = s.program.runtimeDir

@@ -22,6 +22,8 @@ type function struct {
 	pool *pool
 	// local is set for a function that runs in this process; its pool stays empty.
 	local *inProcess
+	// logging is how it logs, for the feed; nil is plain text.
+	logging *telemetry.Logging
 
 	invocations, errors atomic.Uint64
 
@@ -62,6 +64,12 @@ func newFunction(h *Host, spec stack.Function) *function {
 	}
 	if f.spec.MemoryMB <= 0 {
 		f.spec.MemoryMB = defaultMemory
+	}
+	if f.spec.EphemeralMB <= 0 {
+		f.spec.EphemeralMB = defaultStorage
+	}
+	if l := spec.Logging; l.JSON() {
+		f.logging = &telemetry.Logging{JSON: true, WarnOnly: l.SystemLevel == "WARN"}
 	}
 	if f.arn == "" {
 		f.arn = fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", h.config.Region, h.config.Account, spec.Name)
@@ -244,11 +252,13 @@ func (f *function) finish(s *sandbox, inv *invocation, response []byte, why *fai
 		s.logs.drain()
 	}
 	e := telemetry.Event{
-		Kind: telemetry.Invoked, Function: f.spec.Name, RequestID: inv.id, Bytes: len(inv.event),
+		Time: time.Now(), Kind: telemetry.Invoked, Function: f.spec.Name, RequestID: inv.id, Bytes: len(inv.event), Logging: f.logging,
 	}
 	if !inv.begun.IsZero() {
-		e.Time = time.Now()
 		e.Duration = e.Time.Sub(inv.begun)
+		if why != nil && why.typ == typeTimeout {
+			e.Duration = f.spec.Timeout // to the millisecond, as on Lambda
+		}
 	}
 	if inv.cold > 0 {
 		e.Text = fmt.Sprintf("cold start %d ms", inv.cold.Milliseconds())
@@ -260,6 +270,7 @@ func (f *function) finish(s *sandbox, inv *invocation, response []byte, why *fai
 		e.Failed = true
 		e.Text = joinText(e.Text, errorText(inv.err))
 	}
+	e.Report = f.report(s, inv, e.Duration, e.Time, why)
 	inv.response = response
 	f.host.config.Feed.Record(e)
 	close(inv.done)

@@ -54,6 +54,9 @@ type Config struct {
 	// MaxSandboxes bounds the processes of one function that sets no
 	// MaxConcurrency; zero means 10.
 	MaxSandboxes int
+	// NoMemoryLimit lets functions use more memory than their MemoryMB. Without
+	// it one that does is killed, as on Lambda; on Linux only.
+	NoMemoryLimit bool
 	// Feed gets an event for every log line and every invocation; nil drops
 	// them.
 	Feed *telemetry.Feed
@@ -89,6 +92,7 @@ type Host struct {
 	starter   *starter
 	ports     ports
 	output    *output
+	warden    warden
 	sandboxes sync.WaitGroup
 	closing   sync.Once
 	closed    chan struct{} // closed when nothing runs any more

@@ -143,6 +143,13 @@ func (l *logs) begin(requestID string) {
 	l.requestID = requestID
 }
 
+// current returns the invocation that lines belong to now; "" is none.
+func (l *logs) current() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.requestID
+}
+
 // drain gives out everything that was written before the call.
 func (l *logs) drain() {
 	// The error says that the pipe is closed: then all has been given out.

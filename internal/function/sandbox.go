@@ -21,6 +21,7 @@ type sandbox struct {
 	logs     *logs
 	api      *runtimeAPI
 	bridge   *bridge // nil for a program that speaks to the Runtime API
+	usage    usage
 
 	// standing belongs to the pool. deliveries counts events on their way out.
 	standing   standing
@@ -69,7 +70,7 @@ func (s *sandbox) live() failure {
 	}
 	s.deliveries.Wait()
 	s.logs.close()
-	return exited(status)
+	return s.unbound(exited(status))
 }
 
 // start makes all that a process needs, and the process. When it fails,
@@ -107,6 +108,7 @@ func (s *sandbox) start() (p *process, err error) {
 		s.api.close()
 		return nil, err
 	}
+	s.bound(p)
 	s.host.log.Debug("sandbox started", "function", s.function.spec.Name, "pid", p.cmd.Process.Pid)
 	s.started(p)
 	if s.bridge != nil {
@@ -181,6 +183,7 @@ func (s *sandbox) kill() {
 // attribute names the invocation that the log lines from now on belong to; an
 // empty id is none. Where several run at a time, nobody can tell.
 func (s *sandbox) attribute(requestID string) {
+	s.host.warden.touch()
 	if s.function.pool.limits.seats == 1 {
 		s.logs.begin(requestID)
 	}
@@ -190,7 +193,7 @@ func (s *sandbox) attribute(requestID string) {
 func (s *sandbox) logLine(requestID string, line []byte) {
 	name := s.function.spec.Name
 	s.host.config.Feed.Record(telemetry.Event{
-		Kind: telemetry.LogLine, Function: name, RequestID: requestID, Text: string(line),
+		Kind: telemetry.LogLine, Function: name, RequestID: requestID, Text: string(line), Logging: s.function.logging,
 	})
 	s.host.output.line(name, requestID, line)
 }

@@ -1,66 +1,45 @@
-// Package telemetry owns what Gatepost tells about itself: the Feed, a ring of
-// recent events with subscribers, that the terminal and the console show.
+// Package telemetry owns what Gatepost tells about itself: the Feed of recent
+// events with its subscribers, which the terminal and the console show, and the
+// Transcript that makes a function's log of them.
 package telemetry
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-// Kind names what an Event tells of.
-type Kind string
-
-// The kinds of events.
+// A Feed remembers at most so many events, and so many bytes of them. Whoever
+// has most of what is remembered gives way: each function's log is a source of
+// its own, and everything else together one more, so a function that floods its
+// log pushes out its own lines and nobody else's.
 const (
-	Connected    Kind = "connected"    // a client is in
-	Refused      Kind = "refused"      // a handshake was refused
-	MessageIn    Kind = "message"      // a client's message was routed
-	Posted       Kind = "posted"       // a message went to a client
-	Disconnected Kind = "disconnected" // a client has left
-	Invoked      Kind = "invoked"      // a function answered or failed
-	LogLine      Kind = "log"          // a line that a function wrote
-	Delivered    Kind = "delivered"    // a batch went through a mapping
-	DeadLettered Kind = "deadletter"   // a message moved to a dead-letter queue
-	Intercepted  Kind = "intercepted"  // a function's AWS call was led here
+	maxEvents = 10_000
+	maxBytes  = 8 << 20
 )
 
-// Event is one thing that happened. Fields that do not apply are empty.
-type Event struct {
-	Time         time.Time     `json:"time"`
-	Kind         Kind          `json:"kind"`
-	API          string        `json:"api,omitempty"`
-	ConnectionID string        `json:"connectionId,omitempty"`
-	RouteKey     string        `json:"routeKey,omitempty"`
-	Function     string        `json:"function,omitempty"`
-	RequestID    string        `json:"requestId,omitempty"`
-	Source       string        `json:"source,omitempty"`
-	Duration     time.Duration `json:"duration,omitempty"`
-	// Bytes is a payload's size; payloads themselves are never recorded.
-	Bytes int `json:"bytes,omitempty"`
-	// Text is the detail: a log line, a close reason, an error.
-	Text string `json:"text,omitempty"`
-	// Failed is true when what happened was a failure.
-	Failed bool `json:"failed,omitempty"`
-}
-
-// ringSize is how many events a Feed remembers.
-const ringSize = 1024
-
 // subscriberBuffer is how many events may wait for one subscriber; past it
-// events for that subscriber are dropped, never the feed held up.
+// events for that subscriber are dropped, never the feed held up. The gap shows
+// in Event.Seq.
 const subscriberBuffer = 1024
 
 // Feed remembers the most recent events and hands them to subscribers. All
 // methods may be called together, and on a nil Feed, which drops everything.
 type Feed struct {
 	mu          sync.Mutex
-	ring        [ringSize]Event
+	lanes       []*lane // none is empty
+	byName      map[string]*lane
+	count       int
+	bytes       int
 	total       uint64
 	subscribers map[chan Event]struct{}
 }
 
 // NewFeed returns an empty feed.
-func NewFeed() *Feed { return &Feed{subscribers: make(map[chan Event]struct{})} }
+func NewFeed() *Feed {
+	return &Feed{byName: make(map[string]*lane), subscribers: make(map[chan Event]struct{})}
+}
 
 // Record adds an event and stamps it with the time if it has none. It never
 // waits for a subscriber.
@@ -71,10 +50,12 @@ func (f *Feed) Record(e Event) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
+	e.clip()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ring[f.total%ringSize] = e
 	f.total++
+	e.Seq = f.total
+	f.rememberLocked(&e)
 	for ch := range f.subscribers {
 		select {
 		case ch <- e:
@@ -83,18 +64,114 @@ func (f *Feed) Record(e Event) {
 	}
 }
 
+func (f *Feed) rememberLocked(e *Event) {
+	name := ""
+	if e.fromFunction() {
+		name = e.Function
+	}
+	l := f.byName[name]
+	if l == nil {
+		l = &lane{name: name}
+		f.byName[name] = l
+		f.lanes = append(f.lanes, l)
+	}
+	l.push(e)
+	f.count++
+	f.bytes += e.size()
+	for f.count > maxEvents || f.bytes > maxBytes {
+		f.forgetLocked()
+	}
+}
+
+// forgetLocked drops the oldest event of the source that has most.
+func (f *Feed) forgetLocked() {
+	most := 0
+	for i, l := range f.lanes {
+		if f.bytes > maxBytes && l.bytes > f.lanes[most].bytes || f.bytes <= maxBytes && l.n > f.lanes[most].n {
+			most = i
+		}
+	}
+	l := f.lanes[most]
+	f.bytes -= l.drop()
+	f.count--
+	if l.n == 0 {
+		delete(f.byName, l.name)
+		f.lanes = slices.Delete(f.lanes, most, most+1)
+	}
+}
+
 // Recent returns up to n of the latest events, oldest first.
 func (f *Feed) Recent(n int) []Event {
+	if f == nil || n <= 0 {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return collect(f.lanes, n, func(*Event) bool { return true })
+}
+
+// Query says which part of the functions' logs is wanted. Empty fields ask for
+// all.
+type Query struct {
+	Function string
+	// RequestID is a request id or the beginning of one.
+	RequestID string
+	Since     time.Time
+}
+
+// Matches reports whether an event is part of what is asked for.
+func (q Query) Matches(e *Event) bool {
+	return e.fromFunction() && (q.Function == "" || e.Function == q.Function) &&
+		strings.HasPrefix(e.RequestID, q.RequestID) && !e.Time.Before(q.Since)
+}
+
+// Logs returns what is remembered of the functions' logs, oldest first: events
+// of the kinds LogLine and Invoked.
+func (f *Feed) Logs(q Query) []Event {
 	if f == nil {
 		return nil
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n = int(min(uint64(max(n, 0)), f.total, ringSize))
-	out := make([]Event, 0, n)
-	for i := f.total - uint64(n); i < f.total; i++ {
-		out = append(out, f.ring[i%ringSize])
+	lanes := f.lanes
+	if q.Function != "" {
+		l := f.byName[q.Function]
+		if l == nil {
+			return nil
+		}
+		lanes = []*lane{l}
 	}
+	return collect(lanes, f.count, q.Matches)
+}
+
+// collect returns the latest events of the lanes that are wanted, at most n,
+// oldest first.
+func collect(lanes []*lane, n int, wanted func(*Event) bool) []Event {
+	left := make([]int, len(lanes))
+	for i, l := range lanes {
+		left[i] = l.n
+	}
+	var out []Event
+	for len(out) < n {
+		var newest *Event
+		from := 0
+		for i, l := range lanes {
+			if left[i] == 0 {
+				continue
+			}
+			if e := l.at(left[i] - 1); newest == nil || e.Seq > newest.Seq {
+				newest, from = e, i
+			}
+		}
+		if newest == nil {
+			break
+		}
+		left[from]--
+		if wanted(newest) {
+			out = append(out, *newest)
+		}
+	}
+	slices.Reverse(out)
 	return out
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/telemetry"
 )
 
 const invokeEcho = "/2015-03-31/functions/echo/invocations"
@@ -219,13 +220,22 @@ func TestLogTail(t *testing.T) {
 	t.Parallel()
 	f := start(t, "", func(_ *Config, fs *functions) {
 		fs.run = func(_ context.Context, c call) ([]byte, error) {
-			trace := Trace{Lines: []string{"one", "two ä"}, Duration: 1736 * time.Microsecond, Init: 61204 * time.Microsecond, MaxMemoryMB: 35}
+			lines := []string{"one", "two ä"}
+			end := telemetry.Event{Kind: telemetry.Invoked, RequestID: c.RequestID, Duration: 1736 * time.Microsecond,
+				Report: &telemetry.Report{Init: 61204 * time.Microsecond, Billed: 63 * time.Millisecond, MemoryMB: 128, MaxMemoryMB: 35, Status: telemetry.Success}}
 			switch string(c.Event) {
 			case "2":
-				trace = Trace{Lines: []string{strings.Repeat("a", 5000), "end"}, Duration: 2 * time.Millisecond}
+				lines = []string{strings.Repeat("a", 5000), "end"}
+				end.Duration = 2 * time.Millisecond
+				end.Report = &telemetry.Report{Billed: 2 * time.Millisecond, MemoryMB: 128, Status: telemetry.Success}
 			case "3":
-				trace = Trace{Lines: []string{"START RequestId: " + c.RequestID, "x", "REPORT RequestId: " + c.RequestID + "\tDuration: 1 ms"}}
+				end.Logging = &telemetry.Logging{JSON: true}
 			}
+			var trace []telemetry.Event
+			for _, text := range lines {
+				trace = append(trace, telemetry.Event{Kind: telemetry.LogLine, RequestID: c.RequestID, Text: text, Logging: end.Logging})
+			}
+			trace = append(trace, end)
 			fs.mu.Lock()
 			fs.logs[c.RequestID] = trace
 			fs.mu.Unlock()
@@ -246,8 +256,9 @@ func TestLogTail(t *testing.T) {
 		!strings.HasSuffix(text, "\tDuration: 2.00 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\t\n") {
 		t.Errorf("the end of a long log is %d bytes: %q…%q", len(text), text[:10], text[max(0, len(text)-100):])
 	}
-	if text, w := tailOf(t, f, "3"); strings.Count(text, w.Header().Get("X-Amzn-Requestid")) != 2 {
-		t.Errorf("a log that has its own report: %q", text)
+	if text, w := tailOf(t, f, "3"); strings.Count(text, `"requestId":"`+w.Header().Get("X-Amzn-Requestid")) != 2 ||
+		!strings.Contains(text, `"type":"platform.report"`) || strings.Contains(text, "REPORT") {
+		t.Errorf("the log of a function that logs JSON: %q", text)
 	}
 	if text, w := tailOf(t, f, "4"); !strings.Contains(text, "two ä\nEND") || w.Header().Get("X-Amz-Function-Error") == "" {
 		t.Errorf("a function that failed: %q", text)

@@ -69,22 +69,9 @@ type Invocation struct {
 
 // Logs finds what invocations wrote. Its method may be called together.
 type Logs interface {
-	// Trace returns what is still known of an invocation that has ended.
-	Trace(requestID string) Trace
-}
-
-// Trace is what is known of one invocation.
-type Trace struct {
-	// Lines are the lines that the function wrote, oldest first, without their
-	// ends.
-	Lines []string
-	// Duration is how long the function worked; zero means that it is not known,
-	// and the time that Invoke took stands for it.
-	Duration time.Duration
-	// Init is how long the sandbox took to start, zero when it was there already.
-	Init time.Duration
-	// MaxMemoryMB is the most memory that was used; zero means not known.
-	MaxMemoryMB int
+	// Trace returns what is still known of an invocation that has ended, oldest
+	// first: the lines that its function wrote, and at last how it ended.
+	Trace(requestID string) []telemetry.Event
 }
 
 // Config says what the API stands on and what it allows.

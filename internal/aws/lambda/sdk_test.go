@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/internal/telemetry"
 )
 
 // behave makes functions that do what their event says, for the tests of the
@@ -21,7 +22,7 @@ import (
 func behave(_ *Config, fs *functions) {
 	fs.run = func(_ context.Context, c call) ([]byte, error) {
 		fs.mu.Lock()
-		fs.logs[c.RequestID] = Trace{Lines: []string{"a line"}}
+		fs.logs[c.RequestID] = []telemetry.Event{{Kind: telemetry.LogLine, RequestID: c.RequestID, Text: "a line"}}
 		fs.mu.Unlock()
 		switch {
 		case strings.Contains(string(c.Event), "fail"):

@@ -60,7 +60,7 @@ type functions struct {
 
 	mu   sync.Mutex
 	got  []call
-	logs map[string]Trace
+	logs map[string][]telemetry.Event
 }
 
 func (f *functions) List() []Function { return slices.Clone(f.list) }
@@ -82,7 +82,7 @@ func (f *functions) calls() []call {
 	return slices.Clone(f.got)
 }
 
-func (f *functions) Trace(requestID string) Trace {
+func (f *functions) Trace(requestID string) []telemetry.Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.logs[requestID]
@@ -143,7 +143,7 @@ type fixture struct {
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func someFunctions() *functions {
-	return &functions{logs: make(map[string]Trace), list: []Function{
+	return &functions{logs: make(map[string][]telemetry.Event), list: []Function{
 		{Name: "echo", Runtime: "provided.al2023", Handler: "bootstrap", Timeout: 3 * time.Second, MemoryMB: 128},
 		{Name: "other_1-a", ARN: prefix + "other_1-a", Runtime: "nodejs22.x", Handler: "index.handler", Timeout: 30 * time.Second, MemoryMB: 256},
 		{Name: "broken", Runtime: "python3.13", Failure: "there is no python3.13"},

@@ -1,0 +1,357 @@
+package function
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// The bounds of a sandbox beside its time limit. Limits of the system itself
+// (rlimits) are set on the process as soon as it runs: its open files, its core
+// dumps, and the size of a file. RLIMIT_NPROC is left alone because it counts all
+// processes of the user. Memory and the temporary folder have no such limit for
+// a whole process group; a warden looks after them.
+//
+// None of this is a wall: a function runs as the user who runs Gatepost, and
+// may do what that user may. docs/isolation.md says so.
+
+const (
+	// defaultStorage is Lambda's default EphemeralStorage in MB.
+	defaultStorage = 512
+	// maxOpenFiles is how many files a process of a function may have open, as on
+	// Lambda ("Lambda quotas"); each event beyond the first that it may have at a
+	// time adds filesPerSeat.
+	maxOpenFiles = 1024
+	filesPerSeat = 2
+	// maxCounted bounds how many files of a temporary folder are counted. What
+	// is beyond them is not seen.
+	maxCounted = 20_000
+)
+
+const (
+	// watchWorking is how often the warden looks while a sandbox works, and
+	// watchResting how often while none does, and at any folder.
+	watchWorking = 100 * time.Millisecond
+	watchResting = 2 * time.Second
+	// watchShare bounds what the warden costs on a machine with many processes
+	// or a full folder: it rests so many times as long as a look took.
+	watchShare = 50
+)
+
+const (
+	// worthReading is how long an invocation must have taken for its peak to be
+	// read at its end: then the reading costs less than a hundredth.
+	worthReading = time.Millisecond
+	// readAgain is how old a reading must be for any other to read it again.
+	readAgain = 100 * time.Millisecond
+)
+
+// usage is what is known of a sandbox's memory, and whether it has passed a
+// bound.
+type usage struct {
+	pid int // of its process, and so the id of its group
+	// status is where the process's own peak stands; nil where there is none.
+	// It belongs to the process, not to whoever gets its id later.
+	status *os.File
+	peak   atomic.Int64 // the most memory so far, in bytes
+	read   atomic.Int64 // when the process's own peak was read last, in Unix nanoseconds
+	passed atomic.Pointer[passed]
+}
+
+// passed is a bound that a sandbox has passed: why its process was killed.
+type passed struct {
+	why    failure
+	memory bool
+}
+
+// note remembers a peak.
+func (u *usage) note(bytes int64) {
+	for {
+		was := u.peak.Load()
+		if bytes <= was || u.peak.CompareAndSwap(was, bytes) {
+			return
+		}
+	}
+}
+
+// peakAfter returns the most memory that the sandbox has used so far, in bytes,
+// after an invocation that took so long. It reads the process's own peak if the
+// invocation was long enough for that not to count, or the last reading is old:
+// a reading takes 8 µs. So the figure after a short invocation may be 100 ms
+// old; and since Lambda too reports the peak of the whole sandbox, what it
+// misses is in the next report.
+func (u *usage) peakAfter(took time.Duration, now time.Time) int64 {
+	if took >= worthReading || u.peak.Load() == 0 || now.UnixNano()-u.read.Load() >= int64(readAgain) {
+		u.read.Store(now.UnixNano())
+		if peak, ok := readPeak(u.status); ok {
+			u.note(peak)
+		}
+	}
+	return u.peak.Load()
+}
+
+// memoryMB returns the figure for a report: in MB, as on Lambda never more than
+// the limit, and exactly that when the limit has ended the sandbox.
+func (s *sandbox) memoryMB(took time.Duration, now time.Time) int {
+	mb := int((s.usage.peakAfter(took, now) + 1<<20 - 1) >> 20)
+	limit := s.function.spec.MemoryMB
+	if p := s.usage.passed.Load(); p != nil && p.memory {
+		return limit
+	}
+	if s.host.config.NoMemoryLimit {
+		return mb
+	}
+	return min(mb, limit)
+}
+
+// bound sets the limits of a process that has just started, and has it watched.
+// Between its start and this there are some ten microseconds: less than any
+// program needs to get to its own code. A program that raises its limit of open
+// files right then, as Go's do, at worst keeps the one it had.
+func (s *sandbox) bound(p *process) {
+	s.usage.pid = p.cmd.Process.Pid
+	files := maxOpenFiles
+	if seats := s.function.pool.limits.seats; seats > 1 {
+		files += filesPerSeat * seats
+	}
+	if err := limitProcess(s.usage.pid, uint64(files), uint64(s.function.spec.EphemeralMB)<<20); err != nil {
+		s.host.log.Warn("a function runs without the limits of a process", "function", s.function.spec.Name, "error", err)
+	}
+	s.usage.status = openPeak(s.usage.pid)
+	s.host.warden.add(s)
+}
+
+// unbound ends the watch over a process that has ended, and returns why it did:
+// the bound that it had passed, or what is said otherwise.
+func (s *sandbox) unbound(otherwise failure) failure {
+	s.host.warden.remove(s)
+	s.usage.status.Close() // nil is fine, and nobody waits for the error
+	if p := s.usage.passed.Load(); p != nil {
+		return p.why
+	}
+	return otherwise
+}
+
+// end ends a sandbox that has passed a bound. The sentence goes into its log.
+func (s *sandbox) end(p passed, sentence string) {
+	if !s.usage.passed.CompareAndSwap(nil, &p) {
+		return
+	}
+	s.logLine(s.logs.current(), []byte("gatepost: "+sentence))
+	s.function.pool.retire(s)
+	s.kill()
+}
+
+// checkMemory ends the sandbox if its group uses more memory than it may.
+func (s *sandbox) checkMemory(g *group) {
+	s.usage.note(g.resident)
+	limit := int64(s.function.spec.MemoryMB) << 20
+	if s.host.config.NoMemoryLimit || g.resident <= limit {
+		return
+	}
+	// Pages that are shared, or only a copy of a file, are in it several times or
+	// need not be.
+	if own, ok := ownMemory(g.pids); ok && own <= limit {
+		return
+	}
+	s.end(passed{exited("signal: killed"), true}, fmt.Sprintf("the function used %d MB of memory, more than its MemorySize of %d MB, and was killed",
+		g.resident>>20, limit>>20))
+}
+
+// typeStorage is Gatepost's own: on Lambda a write fails when the folder is full.
+const typeStorage = "Gatepost.StorageFull"
+
+// checkFolder ends the sandbox if its temporary folder holds more than it may.
+func (s *sandbox) checkFolder() {
+	limit := int64(s.function.spec.EphemeralMB) << 20
+	size := folderSize(s.dir)
+	if size <= limit {
+		return
+	}
+	sentence := fmt.Sprintf("the function's temporary folder holds %d MB, more than its EphemeralStorage of %d MB; its sandbox was ended",
+		size>>20, limit>>20)
+	s.end(passed{failure{typ: typeStorage, text: sentence}, false}, sentence)
+}
+
+// folderSize returns how many bytes of disk the files of a folder take. What
+// goes away meanwhile does not count.
+func folderSize(dir string) (size int64) {
+	counted := 0
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if counted++; counted > maxCounted {
+			return fs.SkipAll
+		}
+		if err != nil || d.IsDir() {
+			return nil
+		}
+		if info, err := d.Info(); err == nil {
+			size += diskSize(info)
+		}
+		return nil
+	})
+	return size
+}
+
+func diskSize(info fs.FileInfo) int64 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return stat.Blocks * 512
+	}
+	return info.Size()
+}
+
+// group is a process group's share of what the processes of the machine use.
+type group struct {
+	resident int64 // memory in bytes, pages that are shared counted for each
+	pids     []int
+}
+
+// warden looks after the memory and the folders of a host's sandboxes. It runs
+// while there are any: often while one works, seldom otherwise. The zero value is
+// ready.
+type warden struct {
+	touched atomic.Bool // an event came since the last look
+
+	mu        sync.Mutex
+	sandboxes map[*sandbox]struct{} // nil while the warden does not run
+	wake      chan struct{}         // a token ends the rest before the next look
+}
+
+// add has a sandbox watched, from now on.
+func (w *warden) add(s *sandbox) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.touched.Store(true)
+	if w.sandboxes == nil {
+		w.sandboxes, w.wake = make(map[*sandbox]struct{}), make(chan struct{}, 1)
+		s.host.sandboxes.Go(w.run)
+	}
+	w.sandboxes[s] = struct{}{}
+	w.wakeLocked()
+}
+
+func (w *warden) remove(s *sandbox) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.sandboxes, s)
+	if len(w.sandboxes) == 0 {
+		w.wakeLocked()
+	}
+}
+
+// touch tells that a sandbox gets an event or asks for one. It is called for
+// each, so it does next to nothing while the warden is awake.
+func (w *warden) touch() {
+	if w.touched.Load() {
+		return
+	}
+	w.touched.Store(true)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wakeLocked()
+}
+
+func (w *warden) wakeLocked() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it is about to look, or does not run
+	}
+}
+
+// run looks until there is nothing to look after.
+func (w *warden) run() {
+	var folders time.Time // when the next look at the folders is due
+	for {
+		sandboxes := w.list()
+		if sandboxes == nil {
+			return
+		}
+		working := w.touched.Swap(false)
+		for _, s := range sandboxes {
+			working = working || s.function.pool.works(s)
+		}
+		began := time.Now()
+		lookAtMemory(sandboxes)
+		if !began.Before(folders) {
+			before := time.Now()
+			for _, s := range sandboxes {
+				s.checkFolder()
+			}
+			folders = time.Now().Add(max(watchResting, watchShare*time.Since(before)))
+		}
+		pause := watchResting
+		if working {
+			pause = watchWorking
+		}
+		w.rest(max(pause, watchShare*time.Since(began)), working)
+	}
+}
+
+// list returns the sandboxes, or nil when the warden has ended.
+func (w *warden) list() []*sandbox {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.sandboxes) == 0 {
+		w.sandboxes = nil
+		return nil
+	}
+	list := make([]*sandbox, 0, len(w.sandboxes))
+	for s := range w.sandboxes {
+		list = append(list, s)
+	}
+	return list
+}
+
+// rest waits before the next look. While a sandbox works only the end of the
+// last one cuts it short; otherwise the next event does, too.
+func (w *warden) rest(pause time.Duration, working bool) {
+	w.mu.Lock()
+	wake, none := w.wake, len(w.sandboxes) == 0
+	w.mu.Unlock()
+	if none {
+		return
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return
+		case <-wake:
+			if !working || w.empty() {
+				return
+			}
+		}
+	}
+}
+
+func (w *warden) empty() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.sandboxes) == 0
+}
+
+func lookAtMemory(sandboxes []*sandbox) {
+	groups := make(map[int]*group, len(sandboxes))
+	for _, s := range sandboxes {
+		groups[s.usage.pid] = &group{}
+	}
+	if !readGroups(groups) {
+		return
+	}
+	for _, s := range sandboxes {
+		s.checkMemory(groups[s.usage.pid])
+	}
+}
+
+// works reports whether a sandbox starts, has an event, or has not asked for
+// the next one yet.
+func (p *pool) works(s *sandbox) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return s.standing.find(starting, running, finishing, lingering) != nil
+}
