@@ -87,3 +87,7 @@ func (h *house) Functions() []console.Function {
 
 // Recent returns the latest events for the admin API.
 func (h *house) Recent(n int) []telemetry.Event { return h.feed.Recent(n) }
+
+// Logs returns the functions' logs for the admin API, Subscribe what comes.
+func (h *house) Logs(q telemetry.Query) []telemetry.Event    { return h.feed.Logs(q) }
+func (h *house) Subscribe() (<-chan telemetry.Event, func()) { return h.feed.Subscribe() }

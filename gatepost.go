@@ -85,6 +85,9 @@ type Config struct {
 	// Built is told of each function that was built, as it happens. It may be
 	// nil, and it is called by one goroutine at a time.
 	Built func(Build)
+	// NoMemoryLimit lets functions use more memory than their MemorySize. Without
+	// it one that does is killed, as on Lambda; on Linux only.
+	NoMemoryLimit bool
 	// Watch is told of every event while the server runs, in order, by one
 	// goroutine. Events are dropped when it is slow. It may be nil.
 	Watch func(Event)

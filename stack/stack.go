@@ -63,8 +63,8 @@ type Function struct {
 	Timeout time.Duration `json:"timeout"`
 	// MemoryMB is 128 to 10,240; AWS's default is 128.
 	MemoryMB int `json:"memoryMB"`
-	// EphemeralMB is how much its temporary folder may hold, 512 to 10,240; AWS's
-	// default is 512.
+	// EphemeralMB is how much its temporary folder may hold, 512 to 10,240; zero
+	// means AWS's default, 512.
 	EphemeralMB int `json:"ephemeralMB,omitempty"`
 	// Logging is how it logs; the zero value is plain text.
 	Logging Logging `json:"logging,omitzero"`

@@ -29,6 +29,8 @@ type places struct {
 	AsyncRetries []time.Duration `default:"1s,2s" placeholder:"WAIT,WAIT" help:"How long to wait before an asynchronous invocation that failed is tried again; Lambda waits 1m,2m."`
 	Quiet        bool            `short:"q" help:"Print the addresses only, not what happens."`
 	Verbose      bool            `short:"v" help:"Print Gatepost's own log too."`
+	// Only memory has a switch: a build for another machine may need much more.
+	MemoryLimit string `enum:"on,off" default:"on" placeholder:"on|off" help:"Kill a function that uses more memory than its MemorySize, as Lambda does (on Linux), or not."`
 }
 
 type devCommand struct {
@@ -91,6 +93,7 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 	cfg := gatepost.Config{
 		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console,
 		Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
+		NoMemoryLimit: p.MemoryLimit == "off",
 	}
 	server, err := gatepost.New(cfg)
 	if err != nil {

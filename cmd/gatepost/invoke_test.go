@@ -18,6 +18,7 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/bus"
 	"github.com/gatepost-dev/gatepost/internal/instance"
+	"github.com/gatepost-dev/gatepost/internal/telemetry"
 )
 
 // functions stand in for the function host: fail fails, all others answer with
@@ -41,7 +42,9 @@ func (functions) Invoke(_ context.Context, name string, in lambda.Invocation) ([
 	return in.Event, nil
 }
 
-func (functions) Trace(string) lambda.Trace { return lambda.Trace{Lines: []string{"a line"}} }
+func (functions) Trace(requestID string) []telemetry.Event {
+	return []telemetry.Event{{Kind: telemetry.LogLine, RequestID: requestID, Text: "a line"}}
+}
 
 // lambdaAPI serves the real Lambda API and checks signatures.
 func lambdaAPI(t *testing.T) lambdaCaller {

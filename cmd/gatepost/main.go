@@ -35,6 +35,7 @@ type cli struct {
 	Post     postCommand     `cmd:"" help:"Send a message to one connection."`
 	Kick     kickCommand     `cmd:"" help:"Close one connection."`
 	Invoke   invokeCommand   `cmd:"" help:"Run a function with a JSON event."`
+	Logs     logsCommand     `cmd:"" help:"Print what the functions have written."`
 	Queue    queueCommand    `cmd:"" help:"Work with the queues of the running instance."`
 	Keys     keysCommand     `cmd:"" help:"List the API keys of the running instance."`
 	Limits   limitsCommand   `cmd:"" help:"List the limits that --limit changes, with their defaults."`

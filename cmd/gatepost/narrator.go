@@ -133,7 +133,7 @@ func sentence(e gatepost.Event) string {
 	case telemetry.Disconnected:
 		return fmt.Sprintf("%s disconnected: %s", e.ConnectionID, e.Text)
 	case telemetry.Invoked:
-		return join(fmt.Sprintf("%s %sran (%s)", e.Function, short(e.RequestID), took), e.Text)
+		return join(fmt.Sprintf("%s %sran (%s%s)", e.Function, short(e.RequestID), took, memory(e.Report)), e.Text)
 	case telemetry.LogLine:
 		return fmt.Sprintf("%s %s| %s", e.Function, short(e.RequestID), e.Text)
 	case telemetry.Delivered:
@@ -144,6 +144,14 @@ func sentence(e gatepost.Event) string {
 		return join(e.Function+" called AWS by its own name", e.Text)
 	}
 	return join(string(e.Kind), e.Text)
+}
+
+// memory says how much of its memory a function has used, if that is known.
+func memory(r *telemetry.Report) string {
+	if r == nil || r.MaxMemoryMB == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of %d MB", r.MaxMemoryMB, r.MemoryMB)
 }
 
 func join(a, b string) string {

@@ -40,6 +40,10 @@ type Source interface {
 	Functions() []Function
 	// Recent returns the latest events, oldest first.
 	Recent(n int) []telemetry.Event
+	// Logs returns what is remembered of the functions' logs, oldest first.
+	Logs(telemetry.Query) []telemetry.Event
+	// Subscribe returns the events from now on, and what ends that.
+	Subscribe() (events <-chan telemetry.Event, cancel func())
 }
 
 // maxEvents bounds one answer of /api/events.
@@ -50,6 +54,9 @@ const maxEvents = 1000
 //	GET /api/connections   the live connections
 //	GET /api/functions     the functions
 //	GET /api/events?n=100  the latest events
+//	GET /api/logs          the functions' logs as a JSON object a line; with
+//	                       function=NAME, request=ID (or its beginning), since=10m,
+//	                       n=100 (lines), and follow=true for those to come
 //
 // Requests whose Host is not a loopback name are refused, so that a web page
 // cannot reach the API by a name of its own that resolves to 127.0.0.1.
@@ -68,6 +75,7 @@ func Handler(src Source, token string) http.Handler {
 		}
 		answer(w, src.Recent(min(n, maxEvents)))
 	})
+	mux.Handle("GET /api/logs", newLogs(src))
 	return guard(mux, token)
 }
 

@@ -105,8 +105,7 @@ func (l *loader) loadFunction(r *resource) {
 // inertOfFunction are the properties that mean nothing on one machine.
 var inertOfFunction = []string{
 	"Architectures", "AssumeRolePolicyDocument", "AutoPublishAlias", "AutoPublishAliasAllProperties", "AutoPublishCodeSha256",
-	"CodeSigningConfigArn", "DeploymentPreference", "EphemeralStorage", "KmsKeyArn", "LoggingConfig",
-	"PermissionsBoundary", "Policies", "ProvisionedConcurrencyConfig", "RecursiveLoop", "Role", "RolePath",
+	"CodeSigningConfigArn", "DeploymentPreference", "KmsKeyArn", "PermissionsBoundary", "Policies", "ProvisionedConcurrencyConfig", "RecursiveLoop", "Role", "RolePath",
 	"RuntimeManagementConfig", "SnapStart", "SourceKMSKeyArn", "Tracing", "TracingConfig", "VpcConfig",
 }
 
@@ -122,6 +121,11 @@ func (l *loader) functionSettings(p *properties, f *stack.Function) {
 	f.Runtime, f.Handler = p.text("Runtime"), p.text("Handler")
 	f.Timeout = p.seconds("Timeout", 1, 900, 3)
 	f.MemoryMB = p.number("MemorySize", 128, 10240, 128)
+	if storage := p.nested("EphemeralStorage"); storage != nil {
+		f.EphemeralMB = storage.number("Size", 512, 10240, 0)
+		storage.rest(nil, nil)
+	}
+	l.functionLogging(p, f)
 	f.MaxConcurrency = p.number("ReservedConcurrentExecutions", 0, 1_000_000, 0)
 	if v := p.value("ReservedConcurrentExecutions"); v != nil && f.MaxConcurrency == 0 {
 		l.problem(p.raw("ReservedConcurrentExecutions"), "with 0 the function would never run; remove it or give 1 or more")
@@ -134,6 +138,24 @@ func (l *loader) functionSettings(p *properties, f *stack.Function) {
 	if environment := p.nested("Environment"); environment != nil {
 		l.loadEnvironment(environment, f)
 	}
+}
+
+func (l *loader) functionLogging(p *properties, f *stack.Function) {
+	logging := p.nested("LoggingConfig")
+	if logging == nil {
+		return
+	}
+	f.Logging = stack.Logging{
+		Format:           logging.oneOf("LogFormat", "Text", "JSON"),
+		ApplicationLevel: logging.oneOf("ApplicationLogLevel", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"),
+		SystemLevel:      logging.oneOf("SystemLogLevel", "DEBUG", "INFO", "WARN"),
+	}
+	// The group is a name that functions are told and nothing more: a reference
+	// to one, which there is not here, is no reason for a word.
+	if group := logging.raw("LogGroup"); group != nil && group.isScalar() {
+		f.Logging.Group = group.text
+	}
+	logging.rest(nil, nil)
 }
 
 // name returns a naming property, by default the logical id, and checks its
