@@ -15,8 +15,10 @@ type fixed struct{ feed *telemetry.Feed }
 func (fixed) Connections() []Connection {
 	return []Connection{{API: "a", ConnectionInfo: apigw.ConnectionInfo{ID: apigw.ConnectionID{1}}}}
 }
-func (fixed) Functions() []Function            { return nil }
-func (f fixed) Recent(n int) []telemetry.Event { return f.feed.Recent(n) }
+func (fixed) Functions() []Function                         { return nil }
+func (f fixed) Recent(n int) []telemetry.Event              { return f.feed.Recent(n) }
+func (f fixed) Logs(q telemetry.Query) []telemetry.Event    { return f.feed.Logs(q) }
+func (f fixed) Subscribe() (<-chan telemetry.Event, func()) { return f.feed.Subscribe() }
 
 func TestAdminAPI(t *testing.T) {
 	feed := telemetry.NewFeed()
