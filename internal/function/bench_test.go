@@ -7,10 +7,15 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatepost-dev/gatepost/stack"
 )
 
 // BenchmarkInvoke measures a warm invocation of an unmodified aws-lambda-go
@@ -48,6 +53,95 @@ func BenchmarkInvoke(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkFreeze measures what freezing adds to an invocation: one function that
+// is frozen and one that is not get events by turns, each a moment after it has
+// asked for one. p50-µs and frozen-p50-µs are the medians, added-µs is the
+// difference; added-own-µs is the CPU time that this process spends on it.
+func BenchmarkFreeze(b *testing.B) {
+	yes, no := true, false
+	frozen, free := acting("frozen", "echo", nil), acting("free", "echo", nil)
+	frozen.Freeze, free.Freeze = &yes, &no
+	h := newTestHost(b, nil, frozen, free)
+	var took, cpu [2][]time.Duration
+	names := []string{"free", "frozen"}
+	for i := range b.N + 20 {
+		for v, name := range names {
+			before := ownCPU(b)
+			began := time.Now()
+			h.invoke(name, `{"text":"hello"}`)
+			ended := time.Since(began)
+			h.awaitRest(b, name)
+			spent := ownCPU(b) - before
+			time.Sleep(200 * time.Microsecond) // all of its threads have stopped
+			if i >= 20 {
+				took[v], cpu[v] = append(took[v], ended), append(cpu[v], spent)
+			}
+		}
+	}
+	p50 := func(all []time.Duration) float64 {
+		slices.Sort(all)
+		return float64(all[len(all)/2].Nanoseconds()) / 1000
+	}
+	b.ReportMetric(p50(took[0]), "p50-µs")
+	b.ReportMetric(p50(took[1]), "frozen-p50-µs")
+	b.ReportMetric(p50(took[1])-p50(took[0]), "added-µs")
+	b.ReportMetric(p50(cpu[1])-p50(cpu[0]), "added-own-µs")
+}
+
+// awaitRest waits until a function's one sandbox has asked for its next event
+// and has been frozen, if it is to be.
+func (h *testHost) awaitRest(b *testing.B, function string) {
+	p := h.functions[function].pool
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Microsecond) {
+		p.mu.Lock()
+		rests := len(p.idle) == 1
+		if rests && p.freeze {
+			s := p.idle[0].sandbox
+			s.mu.Lock()
+			rests = s.frozen
+			s.mu.Unlock()
+		}
+		p.mu.Unlock()
+		if rests {
+			return
+		}
+		if time.Now().After(end) {
+			b.Fatal("the sandbox does not ask for its next event")
+		}
+	}
+}
+
+// BenchmarkColdStart measures an invocation of an unmodified aws-lambda-go
+// function that was built by go build and has no sandbox. The floor-p50-ms is
+// the same program without a host around it: from its start to its end, with
+// nobody to ask for an event.
+func BenchmarkColdStart(b *testing.B) {
+	dir := b.TempDir()
+	program := filepath.Join(dir, "bootstrap")
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "../../bench/echofunction/main.go").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	f := stack.Function{Name: "f", Command: []string{program}, Timeout: 10 * time.Second, MemoryMB: 128}
+	h := newTestHost(b, nil, f)
+	p := h.functions["f"].pool
+	var cold, floor []time.Duration
+	event := `{"body":"hello","requestContext":{"connectionId":"x"}}`
+	for range b.N {
+		began := time.Now()
+		h.invoke("f", event)
+		cold = append(cold, time.Since(began))
+		p.killAll()
+		eventually(b, "the sandbox ends", func() bool { return p.size().sandboxes == 0 })
+		began = time.Now()
+		exec.Command(program).Run() // it ends by itself, and complains that it is not on Lambda
+		floor = append(floor, time.Since(began))
+	}
+	slices.Sort(cold)
+	slices.Sort(floor)
+	b.ReportMetric(float64(cold[len(cold)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(floor[len(floor)/2].Microseconds())/1000, "floor-p50-ms")
 }
 
 // warm starts all sandboxes: as many events at one time as there should be.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -41,20 +42,32 @@ func TestChildrenEnd(t *testing.T) {
 }
 
 // Nothing outlives a Gatepost that is killed: neither the functions' processes
-// nor their children.
+// nor their children, and no frozen ones of either.
 func TestKilledHost(t *testing.T) {
-	for _, fork := range []string{"", "1"} {
-		watch := newWatch(t)
-		host := exec.Command(os.Args[0], watch.path)
-		host.Env = append(os.Environ(), behaviourVariable+"=host", "FORK="+fork, "TMPDIR="+t.TempDir())
-		host.Stderr = os.Stderr
-		if err := host.Start(); err != nil {
-			t.Fatal(err)
-		}
-		watch.started()
-		host.Process.Kill()
-		host.Wait()
-		watch.ended()
+	tests := []struct {
+		behaviour string
+		freeze    bool
+	}{{"mute", false}, {"fork", false}, {"holds", true}, {"fork", true}}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%s, frozen %v", tt.behaviour, tt.freeze), func(t *testing.T) {
+			if tt.freeze {
+				onlyLinux(t)
+			}
+			watch := newWatch(t)
+			host := exec.Command(os.Args[0], watch.path, tt.behaviour, strconv.FormatBool(tt.freeze))
+			host.Env = append(os.Environ(), behaviourVariable+"=host", "TMPDIR="+t.TempDir())
+			host.Stderr = os.Stderr
+			if err := host.Start(); err != nil {
+				t.Fatal(err)
+			}
+			watch.started()
+			if tt.freeze {
+				eventually(t, "the process is stopped", func() bool { return isStopped(t, watch.pid) })
+			}
+			host.Process.Kill()
+			host.Wait()
+			watch.ended()
+		})
 	}
 }
 

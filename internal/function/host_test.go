@@ -352,8 +352,7 @@ func TestBackoff(t *testing.T) {
 // The caller's patience does not end the function.
 func TestContextEnds(t *testing.T) {
 	f := acting("f", "sleep", nil)
-	f.MaxConcurrency = 1
-	h := newTestHost(t, nil, f)
+	h := newTestHost(t, func(h *Host) { h.config.MaxSandboxes = 1 }, f)
 	pid := h.invoke("f", `{}`)
 	h.awaitInvoked()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)

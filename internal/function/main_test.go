@@ -70,6 +70,7 @@ var behaviours = map[string]func(){
 	"temp":      handle(func() (string, error) { return os.TempDir(), os.WriteFile(os.TempDir()+"/kept", nil, 0o600) }),
 	"meet":      handle(meet),
 	"gate":      handle(passGate),
+	"holds":     handle(func(o order) { hold(o.Socket) }),
 	"lost":      handle(lost),
 	"once":      once,
 	"asks once": asksOnce,
@@ -254,19 +255,14 @@ func tell(path, body string) int {
 	return res.StatusCode
 }
 
-// liveAsHost runs a host with a function that holds the socket and nothing
-// else, and waits to be killed. A function that talks to the Runtime API would
-// end by itself.
-// liveAsHost runs a function that holds the socket, or whose child does.
+// liveAsHost runs a function that holds the socket, or whose child does, and
+// waits to be killed. A function that talks to the Runtime API ends by itself
+// then, unless it is frozen; a mute one does not talk.
 func liveAsHost() {
-	h := NewHost(Config{})
-	f, event := acting("held", "mute", map[string]string{"HOLD": os.Args[1]}), "{}"
-	if os.Getenv("FORK") != "" {
-		f, event = acting("held", "fork", nil), `{"socket":"`+os.Args[1]+`"}`
-	}
-	err := h.Add(f)
+	h := NewHost(Config{Freeze: os.Args[3] == "true"})
+	err := h.Add(acting("held", os.Args[2], map[string]string{"HOLD": os.Args[1]}))
 	if err == nil {
-		_, err = h.Invoke(context.Background(), "held", []byte(event))
+		_, err = h.Invoke(context.Background(), "held", []byte(`{"socket":"`+os.Args[1]+`"}`))
 	}
 	if err == nil {
 		time.Sleep(time.Hour)
