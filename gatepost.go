@@ -78,6 +78,13 @@ type Config struct {
 	// context cannot be ended: past the time limit its caller has the error, and
 	// it keeps its place until it returns.
 	Handlers map[string]Handler
+	// KeepRunning lets the processes of functions go on between their events. By
+	// default they are stopped (SIGSTOP) from the moment they ask for an event
+	// until one comes, as Lambda freezes them: as with every other zero value here,
+	// what happens is what happens on AWS, so that a test that embeds a Server finds
+	// the goroutine that nobody waits for. The Freeze of a function in Stack wins.
+	// A program that watches SIGCHLD itself sees each stop of a child.
+	KeepRunning bool
 	// Environment is given to every function that does not set the name itself.
 	Environment map[string]string
 	// Log gets Gatepost's own log. Nil means none.

@@ -95,6 +95,9 @@ func (v *validation) functions() {
 			v.async(of, f.Async)
 		}
 		v.environment(f)
+		if f.Throttled && f.MaxConcurrency > 0 {
+			v.addf("%s: it is throttled always and has a concurrency of %d", of, f.MaxConcurrency)
+		}
 	}
 }
 

@@ -59,6 +59,7 @@ func TestValidateRefuses(t *testing.T) {
 		{`function echo: the timeout is 0s and must be from 1s to 15m0s`, func(s *Stack) { s.Functions[0].Timeout = 0 }},
 		{`function echo: the memory in MB is 64 and must be from 128 to 10240`, func(s *Stack) { s.Functions[0].MemoryMB = 64 }},
 		{`function publish: the concurrency is -1 and must not be negative`, func(s *Stack) { s.Functions[1].MaxConcurrency = -1 }},
+		{`function publish: it is throttled always and has a concurrency of 1`, func(s *Stack) { s.Functions[1].Throttled = true }},
 		{`queue "socket-dlq" is declared twice; names are unique`, func(s *Stack) { s.Queues[0].Name = "socket-dlq" }},
 		{`queue ARN "arn:dlq" is declared twice; names are unique`, func(s *Stack) { s.Queues[0].ARN = "arn:dlq" }},
 		{`"" is not a valid name of a queue`, func(s *Stack) { s.Queues[0].Name = "" }},

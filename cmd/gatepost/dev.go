@@ -31,6 +31,8 @@ type places struct {
 	Verbose      bool            `short:"v" help:"Print Gatepost's own log too."`
 	// Only memory has a switch: a build for another machine may need much more.
 	MemoryLimit string `enum:"on,off" default:"on" placeholder:"on|off" help:"Kill a function that uses more memory than its MemorySize, as Lambda does (on Linux), or not."`
+	// As on Lambda, where what goes on after the answer stands still.
+	Freeze []string `sep:"none" placeholder:"on|off|FUNCTION=on|off" help:"Whether processes of functions are stopped between their events, as on Lambda: of all (by default on) or of one function, over the template's; may be repeated."`
 }
 
 type devCommand struct {
@@ -48,7 +50,8 @@ Examples:
   gatepost dev
   gatepost dev push/deploy/sam --parameter MaxReceiveCount=1
   gatepost dev --gateway 127.0.0.1:0 --env publish.PARALLELISM=8
-  gatepost dev --limit idle=30s --limit connect-rate=off`
+  gatepost dev --limit idle=30s --limit connect-rate=off
+  gatepost dev --freeze publish=off`
 }
 
 // Run loads the template and runs it until ctx ends.
@@ -80,6 +83,10 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 	if err := p.order(s); err != nil {
 		return err
 	}
+	keepRunning, err := p.freeze(s)
+	if err != nil {
+		return err
+	}
 	limits, err := p.limits()
 	if err != nil {
 		return err
@@ -94,6 +101,7 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console,
 		Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
 		NoMemoryLimit: p.MemoryLimit == "off",
+		KeepRunning:   keepRunning,
 	}
 	server, err := gatepost.New(cfg)
 	if err != nil {
@@ -184,6 +192,38 @@ func (p places) override(s *stack.Stack) error {
 		f.Environment[name] = value
 	}
 	return nil
+}
+
+// freeze applies --freeze: to all functions, over the template's settings, then
+// to those that are named. It reports whether the others are kept running.
+func (p places) freeze(s *stack.Stack) (keepRunning bool, err error) {
+	own := make(map[*stack.Function]*bool)
+	for _, arg := range p.Freeze {
+		name, word, named := strings.Cut(arg, "=")
+		if !named {
+			name, word = "", arg
+		}
+		if word != "on" && word != "off" {
+			return false, usageError{fmt.Errorf("--freeze %q is not on, off, FUNCTION=on or FUNCTION=off", arg)}
+		}
+		on := word == "on"
+		if !named {
+			keepRunning = !on
+			for i := range s.Functions {
+				s.Functions[i].Freeze = nil
+			}
+			continue
+		}
+		f := s.Function(name)
+		if f == nil {
+			return false, fmt.Errorf("--freeze %s: the template declares no function %q; it declares %s", arg, name, functionNames(s))
+		}
+		own[f] = &on
+	}
+	for f, on := range own {
+		f.Freeze = on
+	}
+	return keepRunning, nil
 }
 
 func functionNames(s *stack.Stack) string {

@@ -127,9 +127,8 @@ func (l *loader) functionSettings(p *properties, f *stack.Function) {
 	}
 	l.functionLogging(p, f)
 	f.MaxConcurrency = p.number("ReservedConcurrentExecutions", 0, 1_000_000, 0)
-	if v := p.value("ReservedConcurrentExecutions"); v != nil && f.MaxConcurrency == 0 {
-		l.problem(p.raw("ReservedConcurrentExecutions"), "with 0 the function would never run; remove it or give 1 or more")
-	}
+	f.Throttled = f.MaxConcurrency == 0 && p.given("ReservedConcurrentExecutions")
+	f.Freeze = l.ownFlag(p.resource, "Freeze")
 	if method := p.resource.node.field("Metadata").field("BuildMethod"); method != nil {
 		text, err := l.text(method)
 		l.problems.add(err)
