@@ -85,6 +85,9 @@ type Config struct {
 	// the goroutine that nobody waits for. The Freeze of a function in Stack wins.
 	// A program that watches SIGCHLD itself sees each stop of a child.
 	KeepRunning bool
+	// Debug names the functions that run under a debugger, by name or by logical
+	// id. FunctionStatus says where it listens. Integrations wait for them a day.
+	Debug map[string]Debug
 	// Environment is given to every function that does not set the name itself.
 	Environment map[string]string
 	// Log gets Gatepost's own log. Nil means none.
@@ -144,9 +147,13 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Handlers, err = handlersOf(cfg.Stack, cfg.Handlers); err != nil {
 		return nil, err
 	}
+	if cfg.Debug, err = debugOf(cfg.Stack, cfg.Debug, cfg.Handlers); err != nil {
+		return nil, err
+	}
 	if cfg.Limits == (apigw.Limits{}) {
 		cfg.Limits = apigw.DefaultLimits()
 	}
+	waitForDebuggers(&cfg)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}

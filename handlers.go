@@ -32,10 +32,7 @@ func handlersOf(s *stack.Stack, given map[string]Handler) (map[string]Handler, e
 	found := make(map[string]Handler, len(given))
 	var errs []error
 	for _, key := range slices.Sorted(maps.Keys(given)) {
-		f := s.Function(key)
-		if f == nil {
-			f = functionByLogicalID(s, key)
-		}
+		f := functionOf(s, key)
 		switch {
 		case f == nil:
 			errs = append(errs, fmt.Errorf("Config.Handlers: the stack has no function %q; it has %s", key, functionNames(s)))
@@ -50,9 +47,14 @@ func handlersOf(s *stack.Stack, given map[string]Handler) (map[string]Handler, e
 	return found, errors.Join(errs...)
 }
 
-func functionByLogicalID(s *stack.Stack, id string) *stack.Function {
+// functionOf returns the function of a name or, where there is none, of a
+// logical id, or nil.
+func functionOf(s *stack.Stack, key string) *stack.Function {
+	if f := s.Function(key); f != nil {
+		return f
+	}
 	for i := range s.Functions {
-		if s.Functions[i].LogicalID == id {
+		if s.Functions[i].LogicalID == key {
 			return &s.Functions[i]
 		}
 	}

@@ -197,7 +197,7 @@ func (h *house) openFunctions(ctx context.Context) error {
 	}
 	h.functions = function.NewHost(function.Config{
 		Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, CacheDir: h.dir.Join("build"), SandboxDir: h.dir.Join("sandboxes"),
-		Freeze: !h.cfg.KeepRunning, NoMemoryLimit: h.cfg.NoMemoryLimit, Feed: h.feed, Log: h.cfg.Log, Output: h.cfg.FunctionOutput,
+		Debug: h.cfg.Debug, Freeze: !h.cfg.KeepRunning, NoMemoryLimit: h.cfg.NoMemoryLimit, Feed: h.feed, Log: h.cfg.Log, Output: h.cfg.FunctionOutput,
 	})
 	h.onClose(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), endWithin)

@@ -38,6 +38,7 @@ type places struct {
 type devCommand struct {
 	source
 	places
+	debugging
 }
 
 // Help gives the examples.
@@ -51,7 +52,8 @@ Examples:
   gatepost dev push/deploy/sam --parameter MaxReceiveCount=1
   gatepost dev --gateway 127.0.0.1:0 --env publish.PARALLELISM=8
   gatepost dev --limit idle=30s --limit connect-rate=off
-  gatepost dev --freeze publish=off`
+  gatepost dev --freeze publish=off
+  gatepost dev --debug publish`
 }
 
 // Run loads the template and runs it until ctx ends.
@@ -64,7 +66,11 @@ func (c devCommand) Run(ctx context.Context, std streams) error {
 	if data == "" {
 		data = filepath.Join(folderOf(c.Path), instance.Folder)
 	}
-	return c.serve(ctx, std, s, c.Path, data)
+	debug, err := c.asked(s)
+	if err != nil {
+		return err
+	}
+	return c.serve(ctx, std, s, c.Path, data, debug)
 }
 
 // folderOf is the folder that a template's path means.
@@ -76,7 +82,7 @@ func folderOf(path string) string {
 }
 
 // serve runs a stack until ctx ends and tells what happens.
-func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, data string) error {
+func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, data string, debug map[string]gatepost.Debug) error {
 	if err := p.override(s); err != nil {
 		return err
 	}
@@ -102,6 +108,7 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 		Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
 		NoMemoryLimit: p.MemoryLimit == "off",
 		KeepRunning:   keepRunning,
+		Debug:         debug,
 	}
 	server, err := gatepost.New(cfg)
 	if err != nil {

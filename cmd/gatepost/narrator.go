@@ -52,6 +52,7 @@ func (n *narrator) ready(server *gatepost.Server, s *stack.Stack, from string, t
 	fmt.Fprintf(n.out, "  %-11s %s\n", "Data", server.Data())
 	states := functionStates(server)
 	printParts(n.out, s, func(function string) string { return states[function] })
+	printDebuggers(n.out, server.Functions())
 	n.outputs(s)
 	printNotices(n.out, s.Notices, false)
 	n.nextSteps(server, s)

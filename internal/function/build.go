@@ -49,6 +49,7 @@ func (h *Host) Build(ctx context.Context, progress func(BuildResult)) error {
 		all.Go(func() { b.build(ctx, group) })
 	}
 	all.Wait()
+	h.startDebugged()
 	return errors.Join(b.failures...)
 }
 
@@ -63,6 +64,9 @@ func (h *Host) groups() [][]*function {
 			continue
 		}
 		key := groupKey(&f.spec)
+		if f.debugged {
+			key += "\x00" + f.spec.Name // it is built otherwise
+		}
 		i, known := at[key]
 		if !known {
 			i = len(groups)
@@ -110,7 +114,7 @@ func (b *builder) build(ctx context.Context, group []*function) {
 		f.building()
 	}
 	begun := time.Now()
-	p, err := b.prepare(ctx, &group[0].spec)
+	p, err := b.prepare(ctx, &group[0].spec, group[0].debugged)
 	took := time.Since(begun)
 	for _, f := range group {
 		if err == nil {

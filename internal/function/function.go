@@ -20,6 +20,10 @@ type function struct {
 	spec stack.Function
 	arn  string
 	pool *pool
+	// debugger is what it runs under, or nil. debugged is true when there is one:
+	// what stops a function by the clock leaves it alone.
+	debugger *debugger
+	debugged bool
 	// local is set for a function that runs in this process; its pool stays empty.
 	local *inProcess
 	// logging is how it logs, for the feed; nil is plain text.
@@ -138,7 +142,11 @@ func (f *function) launch() *sandbox {
 	f.mu.Lock()
 	s := &sandbox{host: f.host, function: f, program: f.program}
 	f.mu.Unlock()
-	f.host.sandboxes.Go(s.run)
+	live := s.run
+	if f.debugged && !f.debugger.inspect {
+		live = s.runDebugged
+	}
+	f.host.sandboxes.Go(live)
 	return s
 }
 
@@ -164,6 +172,7 @@ func (f *function) useCommand() error {
 // use makes the program the one that sandboxes run from now on. When it has
 // changed, those of the old one end after their answers.
 func (f *function) use(p program, took time.Duration) {
+	p = f.underDebugger(p)
 	f.mu.Lock()
 	changed := f.program.argv != nil && (f.program.sum != p.sum || f.program.argv[0] != p.argv[0])
 	f.state, f.program, f.took, f.failed = Ready, p, took, nil
@@ -293,6 +302,9 @@ func (f *function) status() Status {
 	st := Status{
 		Name: f.spec.Name, Runtime: f.spec.Runtime, State: f.state, How: f.program.how, Build: f.took,
 		Sandboxes: size.sandboxes, Busy: size.busy, Frozen: size.frozen, Invocations: f.invocations.Load(), Errors: f.errors.Load(),
+	}
+	if f.debugged {
+		st.Debugger = f.debugger.address
 	}
 	if f.failed != nil {
 		st.Failure = f.failed.Error()

@@ -16,8 +16,9 @@ import (
 )
 
 // goBuild builds the main package in a folder as AWS wants it: without cgo,
-// without aws-lambda-go's retired RPC mode, and for this machine.
-func (b *builder) goBuild(ctx context.Context, folder string) (program, error) {
+// without aws-lambda-go's retired RPC mode, and for this machine. For a debugger
+// it is built as written, with the source's own paths.
+func (b *builder) goBuild(ctx context.Context, folder string, debug bool) (program, error) {
 	if b.cacheDir == "" {
 		return program{}, errors.New("it is Go source and there is no folder to build it into")
 	}
@@ -33,9 +34,14 @@ func (b *builder) goBuild(ctx context.Context, folder string) (program, error) {
 	if err != nil {
 		return program{}, fmt.Errorf("find the folder for binaries: %w", err)
 	}
-	binary := filepath.Join(cacheDir, cacheName(folder), "bootstrap")
+	binary, flags := filepath.Join(cacheDir, cacheName(folder), "bootstrap"), []string{"-trimpath"}
+	if debug {
+		binary = filepath.Join(cacheDir, cacheName(folder)+"-debug", "bootstrap")
+		flags = []string{"-trimpath=false", "-ldflags=", "-gcflags=all=-N -l"}
+	}
 	defer b.binaries.lock(binary)()
-	err = runGo(ctx, folder, nil, "build", "-trimpath", "-buildvcs=false", "-tags="+tags(settings.flags), "-o", binary, ".")
+	flags = append(flags, "-buildvcs=false", "-tags="+tags(settings.flags), "-o", binary, ".")
+	err = runGo(ctx, folder, nil, append([]string{"build"}, flags...)...)
 	if err != nil {
 		return program{}, err
 	}

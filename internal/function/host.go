@@ -57,6 +57,8 @@ type Config struct {
 	// NoMemoryLimit lets functions use more memory than their MemoryMB. Without
 	// it one that does is killed, as on Lambda; on Linux only.
 	NoMemoryLimit bool
+	// Debug names the functions that run under a debugger.
+	Debug map[string]Debug
 	// Feed gets an event for every log line and every invocation; nil drops
 	// them.
 	Feed *telemetry.Feed
@@ -161,6 +163,9 @@ func (h *Host) Add(spec stack.Function) error {
 		return err
 	}
 	f := newFunction(h, spec)
+	if err := f.debug(); err != nil {
+		return err
+	}
 	if len(spec.Command) > 0 {
 		if err := f.useCommand(); err != nil {
 			return err
@@ -281,6 +286,8 @@ type Status struct {
 	How string `json:"how,omitempty"`
 	// Build is how long the last build took.
 	Build time.Duration `json:"build,omitempty"`
+	// Debugger is host:port of the function's debugger, if it has one.
+	Debugger string `json:"debugger,omitempty"`
 	// Failure is why the state is Failed.
 	Failure string `json:"failure,omitempty"`
 	// Sandboxes is the number of processes, Busy how many of them have an event,

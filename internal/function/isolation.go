@@ -103,10 +103,16 @@ func (s *sandbox) memoryMB(took time.Duration, now time.Time) int {
 	if p := s.usage.passed.Load(); p != nil && p.memory {
 		return limit
 	}
-	if s.host.config.NoMemoryLimit {
+	if s.unlimited() {
 		return mb
 	}
 	return min(mb, limit)
+}
+
+// unlimited reports whether the function may use more than its MemoryMB: a
+// debugger's own memory counts to its function's.
+func (s *sandbox) unlimited() bool {
+	return s.host.config.NoMemoryLimit || s.function.debugged
 }
 
 // bound sets the limits of a process that has just started, and has it watched.
@@ -151,7 +157,7 @@ func (s *sandbox) end(p passed, sentence string) {
 func (s *sandbox) checkMemory(g *group) {
 	s.usage.note(g.resident)
 	limit := int64(s.function.spec.MemoryMB) << 20
-	if s.host.config.NoMemoryLimit || g.resident <= limit {
+	if s.unlimited() || g.resident <= limit {
 		return
 	}
 	// Pages that are shared, or only a copy of a file, are in it several times or

@@ -122,8 +122,8 @@ func readSmall(path string, buf []byte) int {
 	return max(0, n)
 }
 
-// processStat is what counts of /proc/PID/stat.
-type processStat struct {
+// processNumbers is what counts of /proc/PID/stat.
+type processNumbers struct {
 	group, session int
 	resident       int64 // in bytes
 }
@@ -138,7 +138,7 @@ const (
 
 var pageSize = int64(os.Getpagesize())
 
-func parseStat(text []byte) (p processStat, ok bool) {
+func parseStat(text []byte) (p processNumbers, ok bool) {
 	i := bytes.LastIndexByte(text, ')')
 	if i < 0 {
 		return p, false

@@ -27,13 +27,14 @@ const (
 type code struct {
 	path   string // a folder, or a file
 	folder bool
+	debug  bool // it is to run under a debugger
 	// from is "make" or "zip", or "" for what the user wrote: only that may be
 	// source code.
 	from string
 }
 
 // prepare finds or builds what the function runs.
-func (b *builder) prepare(ctx context.Context, spec *stack.Function) (program, error) {
+func (b *builder) prepare(ctx context.Context, spec *stack.Function, debug bool) (program, error) {
 	runtime, err := runtimes.Parse(spec.Runtime)
 	if err != nil {
 		return program{}, err
@@ -42,6 +43,7 @@ func (b *builder) prepare(ctx context.Context, spec *stack.Function) (program, e
 	if err != nil {
 		return program{}, err
 	}
+	at.debug = debug
 	var p program
 	if runtime.Interpreted() {
 		p, err = b.interpreted(ctx, runtime, spec, at)
@@ -102,6 +104,11 @@ func (b *builder) native(ctx context.Context, runtime runtimes.Runtime, spec *st
 	if err := checkMachine(p.argv[0]); err != nil {
 		return program{}, err
 	}
+	if at.debug {
+		if err := checkDebuggable(p.argv[0]); err != nil {
+			return program{}, err
+		}
+	}
 	p.rpc = runtime.Family == runtimes.Go1x || runtimes.OnlyRPC(p.argv[0])
 	return p, nil
 }
@@ -111,7 +118,7 @@ func (b *builder) nativeProgram(ctx context.Context, spec *stack.Function, at co
 		return b.inFolder(ctx, spec, at)
 	}
 	if filepath.Ext(at.path) == ".go" {
-		return b.goBuild(ctx, filepath.Dir(at.path))
+		return b.goBuild(ctx, filepath.Dir(at.path), at.debug)
 	}
 	info, err := os.Stat(at.path)
 	switch {
@@ -130,7 +137,7 @@ func (b *builder) inFolder(ctx context.Context, spec *stack.Function, at code) (
 		return program{}, fmt.Errorf("look at its code: %w", err)
 	}
 	if source && at.from == "" {
-		return b.goBuild(ctx, at.path)
+		return b.goBuild(ctx, at.path, at.debug)
 	}
 	path := filepath.Join(at.path, executableName(spec))
 	info, err := os.Stat(path)
