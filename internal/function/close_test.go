@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,27 +42,54 @@ func TestChildrenEnd(t *testing.T) {
 	}
 }
 
+// Those that have left its session as well, as daemons do.
+func TestStraysEnd(t *testing.T) {
+	onlyLinux(t)
+	const sandboxes = 5
+	gate := newGate(t)
+	f := acting("f", "gate", map[string]string{"GATE": gate.path, "STRAY": "1"})
+	f.Timeout = time.Minute
+	h := newTestHost(t, nil, f, acting("other", "pid", nil))
+	h.invoke("other", "{}")
+	var all sync.WaitGroup
+	for range sandboxes {
+		all.Go(func() { h.Invoke(context.Background(), "f", []byte("{}")) })
+	}
+	gate.arrived(2 * sandboxes) // each with a stray
+	h.functions["f"].pool.killAll()
+	for _, conn := range gate.waiting {
+		conn.SetDeadline(time.Now().Add(patience))
+		if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal("a stray lives on")
+		}
+	}
+	all.Wait()
+	if n := len(h.processes("other")); n != 1 {
+		t.Errorf("%d processes of another function", n)
+	}
+}
+
 // Nothing outlives a Gatepost that is killed: neither the functions' processes
 // nor their children, and no frozen ones of either.
 func TestKilledHost(t *testing.T) {
 	tests := []struct {
-		behaviour string
-		freeze    bool
-	}{{"mute", false}, {"fork", false}, {"holds", true}, {"fork", true}}
+		behaviour    string
+		freeze, away bool
+	}{{"mute", false, false}, {"fork", false, false}, {"holds", true, false}, {"fork", true, false}, {"fork", true, true}}
 	for _, tt := range tests {
-		t.Run(fmt.Sprintf("%s, frozen %v", tt.behaviour, tt.freeze), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s, frozen %v, away %v", tt.behaviour, tt.freeze, tt.away), func(t *testing.T) {
 			if tt.freeze {
 				onlyLinux(t)
 			}
 			watch := newWatch(t)
-			host := exec.Command(os.Args[0], watch.path, tt.behaviour, strconv.FormatBool(tt.freeze))
+			host := exec.Command(os.Args[0], watch.path, tt.behaviour, strconv.FormatBool(tt.freeze), strconv.FormatBool(tt.away))
 			host.Env = append(os.Environ(), behaviourVariable+"=host", "TMPDIR="+t.TempDir())
 			host.Stderr = os.Stderr
 			if err := host.Start(); err != nil {
 				t.Fatal(err)
 			}
 			watch.started()
-			if tt.freeze {
+			if tt.freeze && !tt.away {
 				eventually(t, "the process is stopped", func() bool { return isStopped(t, watch.pid) })
 			}
 			host.Process.Kill()
@@ -84,9 +112,9 @@ func TestGuard(t *testing.T) {
 		if err := sleepers[i].Start(); err != nil {
 			t.Fatal(err)
 		}
-		g.began(sleepers[i].Process.Pid)
+		g.began(sleepers[i].Process.Pid, "A=[$b]")
 	}
-	g.ended(sleepers[1].Process.Pid)
+	g.ended(sleepers[1].Process.Pid, "A=[$b]")
 	g.close()
 	for _, i := range []int{0, 2} {
 		if err := sleepers[i].Wait(); err == nil || err.Error() != "signal: killed" {
@@ -99,7 +127,7 @@ func TestGuard(t *testing.T) {
 	sleepers[1].Process.Kill()
 	sleepers[1].Wait()
 	g.close() // may be called twice
-	g.began(1)
+	g.began(1, "")
 }
 
 // watch tells when a process with behaviour hold begins and ends.

@@ -76,7 +76,7 @@ func (s *sandbox) reserved() map[string]string {
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
 		"AWS_LAMBDA_LOG_FORMAT":           "Text",
 		"AWS_LAMBDA_LOG_GROUP_NAME":       cmp.Or(spec.Logging.Group, "/aws/lambda/"+spec.Name),
-		"AWS_LAMBDA_LOG_STREAM_NAME":      logStream(time.Now()),
+		"AWS_LAMBDA_LOG_STREAM_NAME":      s.stream,
 		"AWS_LAMBDA_RUNTIME_API":          s.api.address(),
 		"LAMBDA_TASK_ROOT":                s.program.taskRoot(s.dir),
 		"LAMBDA_RUNTIME_DIR":              s.program.taskRoot(s.dir),

@@ -140,7 +140,7 @@ func (f *function) maxEvents() int {
 // launch starts a sandbox of the program as it is now.
 func (f *function) launch() *sandbox {
 	f.mu.Lock()
-	s := &sandbox{host: f.host, function: f, program: f.program}
+	s := &sandbox{host: f.host, function: f, program: f.program, stream: logStream(time.Now())}
 	f.mu.Unlock()
 	live := s.run
 	if f.debugged && !f.debugger.inspect {

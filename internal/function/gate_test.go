@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -76,6 +78,17 @@ func passGate() (int, error) {
 		conn.Close()
 	}
 	return os.Getpid(), nil
+}
+
+// stray starts a process with a session of its own that waits at the gate too.
+func stray() {
+	if os.Getenv("STRAY") == "" {
+		return
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), behaviourVariable+"=stray")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Start()
 }
 
 // eventually waits for something that is about to be.

@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// guardScript reads "+ID" and "-ID", the process groups that begin and end,
-// and kills those that are left when its input ends: that is when Gatepost has
-// ended, however that came about.
+// guardScript reads "+ID/MARK" and "-ID/MARK", the process groups that begin and
+// end, and kills those that are left when its input ends: that is when Gatepost
+// has ended, however that came about. Then it kills the processes that have one
+// of the marks in their environment, where that can be told.
 const guardScript = `trap '' INT TERM HUP
+set -f
 groups=' '
 while read -r line; do
 	id=${line#?}
@@ -21,15 +23,26 @@ while read -r line; do
 	-*) groups="${groups%%" $id "*} ${groups#*" $id "}" ;;
 	esac
 done
-for id in $groups; do kill -s KILL -- "-$id" 2>/dev/null; done
+marks=
+for id in $groups; do
+	kill -s KILL -- "-${id%%/*}" 2>/dev/null
+	mark=${id#*/}
+	[ -n "$mark" ] && marks="$marks$mark
+"
+done
+set +f
+[ -n "$marks" ] && for file in $(grep -lsaF -- "${marks%?}" /proc/[0-9]*/environ 2>/dev/null); do
+	id=${file#/proc/}
+	kill -s KILL "${id%/environ}" 2>/dev/null
+done
 exit 0`
 
 // guardWrite bounds a note to the guard: one that does not read is given up.
 const guardWrite = time.Second
 
 // guard is a shell that outlives a Gatepost that is killed, to end the process
-// groups of its sandboxes. The kernel ends the functions' own processes then;
-// their children have nobody else. Without a shell there is no guard.
+// groups of its sandboxes and what has left them. The kernel ends the functions'
+// own processes then; their children have nobody else. Without a shell there is no guard.
 type guard struct {
 	mu    sync.Mutex
 	cmd   *exec.Cmd
@@ -44,7 +57,7 @@ func newGuard() (*guard, error) {
 	}
 	defer read.Close()
 	cmd := exec.Command("/bin/sh", "-c", guardScript)
-	cmd.Stdin, cmd.Env, cmd.Dir = read, []string{}, "/"
+	cmd.Stdin, cmd.Env, cmd.Dir = read, []string{"PATH=/usr/bin:/bin"}, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		write.Close()
@@ -53,18 +66,19 @@ func newGuard() (*guard, error) {
 	return &guard{cmd: cmd, input: write}, nil
 }
 
-// began tells of a process group that lives, ended of one that does not.
-func (g *guard) began(group int) { g.note('+', group) }
-func (g *guard) ended(group int) { g.note('-', group) }
+// began tells of a process group that lives, ended of one that does not. The mark
+// has no white space.
+func (g *guard) began(group int, mark string) { g.note('+', group, mark) }
+func (g *guard) ended(group int, mark string) { g.note('-', group, mark) }
 
-func (g *guard) note(sign rune, group int) {
+func (g *guard) note(sign rune, group int, mark string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.input == nil {
 		return
 	}
 	g.input.SetWriteDeadline(time.Now().Add(guardWrite))
-	if _, err := fmt.Fprintf(g.input, "%c%d\n", sign, group); err != nil {
+	if _, err := fmt.Fprintf(g.input, "%c%d/%s\n", sign, group, mark); err != nil {
 		// Half a line may be in the pipe: it would be read as another group's.
 		g.cmd.Process.Kill()
 		g.input.Close()

@@ -93,6 +93,7 @@ type Host struct {
 	log       *slog.Logger
 	starter   *starter
 	ports     ports
+	strays    strays
 	output    *output
 	warden    warden
 	sandboxes sync.WaitGroup

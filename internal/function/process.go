@@ -57,6 +57,7 @@ func (s *starter) close() {
 type process struct {
 	cmd   *exec.Cmd
 	guard *guard
+	mark  string
 
 	mu     sync.Mutex
 	reaped bool // its id may belong to somebody else by now
@@ -66,6 +67,7 @@ type process struct {
 // to the same file, or nowhere when it is nil.
 type command struct {
 	argv        []string
+	mark        string // the variable by which the guard knows strays; "" for none
 	dir         string
 	environment []string
 	output      *os.File
@@ -82,8 +84,8 @@ func startProcess(s *starter, c command) (*process, error) {
 	if err := s.start(cmd); err != nil {
 		return nil, err
 	}
-	s.guard.began(cmd.Process.Pid)
-	return &process{cmd: cmd, guard: s.guard}, nil
+	s.guard.began(cmd.Process.Pid, c.mark)
+	return &process{cmd: cmd, guard: s.guard, mark: c.mark}, nil
 }
 
 // signal sends a signal to the whole process group.
@@ -102,7 +104,7 @@ func (p *process) wait() string {
 	awaitExit(p.cmd.Process.Pid)
 	// The id still belongs to the dead process here, so no other group is hit.
 	p.signal(syscall.SIGKILL)
-	p.guard.ended(p.cmd.Process.Pid)
+	p.guard.ended(p.cmd.Process.Pid, p.mark)
 	p.mu.Lock()
 	p.reaped = true
 	p.mu.Unlock()

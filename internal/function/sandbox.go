@@ -17,6 +17,7 @@ type sandbox struct {
 	host     *Host
 	function *function
 	program  program
+	stream   string // the name of its log stream, which no other sandbox has
 	dir      string // its own temporary folder, and its home
 	logs     *logs
 	api      *runtimeAPI
@@ -45,6 +46,8 @@ func (s *sandbox) run() {
 	if s.dir == "" {
 		return
 	}
+	// After the outcome is told: to look through all processes takes a while.
+	s.host.strays.end(s.mark())
 	if err := os.RemoveAll(s.dir); err != nil {
 		s.host.log.Warn("sandbox leaves its temporary folder behind", "function", name, "error", err)
 	}
@@ -102,7 +105,7 @@ func (s *sandbox) start() (p *process, err error) {
 		return nil, err
 	}
 	p, err = startProcess(s.host.starter, command{
-		argv: s.program.argv, dir: s.program.taskRoot(s.dir), environment: s.environment(), output: out,
+		argv: s.program.argv, mark: s.mark(), dir: s.program.taskRoot(s.dir), environment: s.environment(), output: out,
 	})
 	if err != nil {
 		s.api.close()
@@ -116,6 +119,9 @@ func (s *sandbox) start() (p *process, err error) {
 	}
 	return p, nil
 }
+
+// mark is the variable by which the processes of this sandbox are known.
+func (s *sandbox) mark() string { return "AWS_LAMBDA_LOG_STREAM_NAME=" + s.stream }
 
 // started publishes the process to stop and kill. One that was told to end
 // before it existed ends now.
