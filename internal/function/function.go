@@ -273,6 +273,11 @@ func (f *function) finish(s *sandbox, inv *invocation, response []byte, why *fai
 		e.Text = fmt.Sprintf("cold start %d ms", inv.cold.Milliseconds())
 	}
 	f.invocations.Add(1)
+	if s != nil && why == nil {
+		if why = s.outgrown(e.Duration, e.Time); why != nil {
+			response = nil
+		}
+	}
 	if why != nil {
 		f.errors.Add(1)
 		inv.err = why.about(f.spec.Name, inv.id)

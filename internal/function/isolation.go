@@ -59,6 +59,7 @@ type usage struct {
 	// It belongs to the process, not to whoever gets its id later.
 	status *os.File
 	peak   atomic.Int64 // the most memory so far, in bytes
+	spared atomic.Int64 // the peak that was looked into last, and found to be no leak
 	read   atomic.Int64 // when the process's own peak was read last, in Unix nanoseconds
 	passed atomic.Pointer[passed]
 }
@@ -167,6 +168,22 @@ func (s *sandbox) checkMemory(g *group) {
 	}
 	s.end(passed{exited("signal: killed"), true}, fmt.Sprintf("the function used %d MB of memory, more than its MemorySize of %d MB, and was killed",
 		g.resident>>20, limit>>20))
+}
+
+// outgrown ends a sandbox that uses more memory than it may when it answers:
+// some programs fill theirs between two looks of the warden. It returns why that
+// answer does not count, or nil.
+func (s *sandbox) outgrown(took time.Duration, now time.Time) *failure {
+	peak := s.usage.peakAfter(took, now)
+	if s.host.config.NoMemoryLimit || peak <= int64(s.function.spec.MemoryMB)<<20 || peak <= s.usage.spared.Load() {
+		return nil
+	}
+	s.usage.spared.Store(peak)
+	s.checkMemory(&group{resident: peak, pids: []int{s.usage.pid}})
+	if p := s.usage.passed.Load(); p != nil {
+		return &p.why
+	}
+	return nil
 }
 
 // typeStorage is Gatepost's own: on Lambda a write fails when the folder is full.
