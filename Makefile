@@ -4,7 +4,7 @@
 BIN := bin
 GO  ?= go
 
-.PHONY: build demo test lint bench fuzz clean
+.PHONY: build demo test lint dlv bench fuzz clean
 
 build: ## bin/gatepost
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/gatepost ./cmd/gatepost
@@ -12,7 +12,7 @@ build: ## bin/gatepost
 demo: build ## the push system, running
 	$(BIN)/gatepost demo
 
-test: lint ## everything: checks, packages with the race detector, scripts over the binary
+test: lint dlv ## everything: checks, packages with the race detector, scripts over the binary
 	$(GO) test -race $$($(GO) list ./... | grep -v '/e2e$$')
 	$(GO) test -race -count=1 ./e2e
 	$(GO) test -count=1 ./e2e
@@ -23,6 +23,9 @@ lint: ## gofmt, vet, staticcheck
 	$(GO) vet ./...
 	$(GO) build -C tools -o ../$(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
 	$(BIN)/staticcheck ./...
+
+dlv: ## bin/dlv, with which the tests debug functions
+	$(GO) build -C tools -o ../$(BIN)/dlv github.com/go-delve/delve/cmd/dlv
 
 bench: ## speed beside the floor and a peer, in the same run (about ten minutes)
 	$(GO) -C bench run .

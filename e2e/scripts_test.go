@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -50,7 +51,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Vars = append(env.Vars, goEnv...)
 			env.Setenv("REPO", repo)
-			env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+			// Last comes what "make test" installs, such as dlv.
+			path := []string{filepath.Dir(binary), os.Getenv("PATH"), filepath.Join(repo, "bin")}
+			env.Setenv("PATH", strings.Join(path, string(os.PathListSeparator)))
 			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
 			env.Setenv("DATA", filepath.Join(env.WorkDir, "data"))
 			s := &stage{clients: make(map[string]*client)}
