@@ -50,6 +50,9 @@ type Function struct {
 	// BuildMethod is the template's Metadata.BuildMethod, "go1.x" or
 	// "makefile" or "".
 	BuildMethod string `json:"buildMethod,omitempty"`
+	// Layers are what Lambda unpacks into /opt, one over the other in this
+	// order; at most five.
+	Layers []Layer `json:"layers,omitempty"`
 	// Command, when set, is run as it is and nothing is built: argv of the
 	// function's process.
 	Command []string `json:"command,omitempty"`
@@ -118,6 +121,19 @@ type Logging struct {
 
 // JSON reports whether the platform writes its lines as JSON.
 func (l Logging) JSON() bool { return l.Format == "JSON" }
+
+// Layer is a layer of functions (AWS::Lambda::LayerVersion).
+type Layer struct {
+	// LogicalID is the resource's name in the template.
+	LogicalID string `json:"logicalId"`
+	ARN       string `json:"arn"`
+	// Content is the absolute path of a folder or a zip archive, laid out as
+	// below /opt: nodejs/node_modules, python, bin, lib.
+	Content string `json:"content"`
+	// BuildMethod is the template's Metadata.BuildMethod. With "makefile",
+	// Content is the folder of a Makefile with the target build-LogicalID.
+	BuildMethod string `json:"buildMethod,omitempty"`
+}
 
 // Queue is an SQS queue. Zero durations are meant as zero: the loader fills in
 // AWS's defaults.

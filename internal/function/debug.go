@@ -244,10 +244,10 @@ func (s *sandbox) followDebuggee(over <-chan struct{}) {
 			s.stop() // it has stopped already unless it was restart that fired
 			return
 		}
-		guard.began(d.pid)
+		guard.began(d.pid, s.mark())
 		d.await(over)
 		d.kill()
-		guard.ended(d.pid)
+		guard.ended(d.pid, s.mark())
 		d.close()
 		restart = time.After(restartGrace)
 	}

@@ -110,7 +110,6 @@ var inertOfFunction = []string{
 }
 
 var gapsOfFunction = map[string]string{
-	"Layers":            "the function starts without its layers",
 	"FileSystemConfigs": "no file system is mounted",
 	"FunctionUrlConfig": "the function gets no URL of its own",
 }
@@ -129,11 +128,8 @@ func (l *loader) functionSettings(p *properties, f *stack.Function) {
 	f.MaxConcurrency = p.number("ReservedConcurrentExecutions", 0, 1_000_000, 0)
 	f.Throttled = f.MaxConcurrency == 0 && p.given("ReservedConcurrentExecutions")
 	f.Freeze = l.ownFlag(p.resource, "Freeze")
-	if method := p.resource.node.field("Metadata").field("BuildMethod"); method != nil {
-		text, err := l.text(method)
-		l.problems.add(err)
-		f.BuildMethod = text
-	}
+	f.BuildMethod = l.buildMethod(p.resource)
+	f.Layers = l.functionLayers(p)
 	if environment := p.nested("Environment"); environment != nil {
 		l.loadEnvironment(environment, f)
 	}

@@ -184,6 +184,8 @@ type loader struct {
 	stack     *stack.Stack
 	noted     map[stack.Notice]bool
 	functions functionIndex
+	// layers are the template's layers by their ARNs.
+	layers map[string]*layerEntry
 	// functionNames are the keys of functions in the template's order.
 	functionNames []string
 	// isSAM is true when the template asks for SAM's transform, or is taken as if
@@ -227,6 +229,7 @@ func (l *loader) run(root *node) {
 	if !l.readSections(root) {
 		return
 	}
+	l.each(l.loadLayer, "AWS::Lambda::LayerVersion", "AWS::Serverless::LayerVersion")
 	l.each(l.loadFunction, "AWS::Lambda::Function", "AWS::Serverless::Function")
 	l.each(l.loadQueue, "AWS::SQS::Queue")
 	l.each(l.checkRedrive, "AWS::SQS::Queue")

@@ -44,6 +44,7 @@ var runTypes = []string{
 	"AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping",
 	"AWS::ApiGateway::ApiKey", "AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::UsagePlanKey",
 	"AWS::Lambda::Function", "AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig",
+	"AWS::Lambda::LayerVersion", "AWS::Serverless::LayerVersion",
 	"AWS::Serverless::Function", "AWS::Serverless::WebSocketApi",
 	"AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::DynamoDB::Table",
 }

@@ -14,6 +14,8 @@ func (l *loader) expand(r *resource, globals *node) {
 		l.mergeGlobals(r, globals.field("Function"))
 		l.expandEvents(r)
 		l.expandInvokeConfig(r)
+	case "AWS::Serverless::LayerVersion":
+		l.mergeGlobals(r, globals.field("LayerVersion"))
 	case "AWS::Serverless::WebSocketApi":
 		l.mergeGlobals(r, globals.field("WebSocketApi"))
 		l.expandWebSocketAPI(r)
@@ -24,7 +26,7 @@ func (l *loader) expand(r *resource, globals *node) {
 // whether Gatepost runs them.
 var globalsOf = map[string]bool{
 	"Function": true, "WebSocketApi": true, "Api": false, "HttpApi": false, "SimpleTable": false,
-	"StateMachine": false, "LayerVersion": false, "CapacityProvider": false,
+	"StateMachine": false, "LayerVersion": true, "CapacityProvider": false,
 }
 
 func (l *loader) readGlobals(globals *node) {
