@@ -44,7 +44,7 @@ const (
 // and no others. They are in its certificate as name constraints, so that a
 // stolen key is worth little. A domain stands for itself and all below it.
 var (
-	permittedDomains  = []string{"localhost", "amazonaws.com", "amazonaws.com.cn"}
+	permittedDomains  = append([]string{"localhost"}, awsDomains...)
 	permittedNetworks = []*net.IPNet{
 		{IP: net.IPv4(127, 0, 0, 0).To4(), Mask: net.CIDRMask(8, 32)},
 		{IP: net.IPv6loopback, Mask: net.CIDRMask(128, 128)},
@@ -52,7 +52,7 @@ var (
 )
 
 // ErrForeignHost is returned for hosts that the CA may not speak for.
-var ErrForeignHost = errors.New("the local CA speaks only for loopback, amazonaws.com and the APIs' own domains")
+var ErrForeignHost = errors.New("the local CA speaks only for loopback, AWS's hosts and the APIs' own domains")
 
 // CA is the local certificate authority. All methods may be called together.
 type CA struct {
@@ -78,7 +78,7 @@ type CA struct {
 //	ca-bundle.pem  the certificate and the system's roots, for SSL_CERT_FILE,
 //	               which replaces a program's roots
 //
-// It speaks for loopback, amazonaws.com and the domains given. Where it is asked
+// It speaks for loopback, AWS's hosts and the domains given. Where it is asked
 // for a domain that its certificate does not name, it is made anew.
 //
 // Several processes may open one folder at once; they get the same authority.

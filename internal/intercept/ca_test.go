@@ -365,7 +365,7 @@ func TestOtherPrograms(t *testing.T) {
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	// Not the test's own environment: it may name other roots.
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
-	for name, value := range Environment(Surroundings{CAFile: ca.CertFile(), BundleFile: ca.BundleFile()}) {
+	for name, value := range Environment(Surroundings{CAFile: ca.CertFile(), BundleFile: ca.BundleFile()}, nil) {
 		env = append(env, name+"="+value)
 	}
 	for _, host := range []string{"localhost", "127.0.0.1"} {

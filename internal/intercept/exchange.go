@@ -21,33 +21,39 @@ type exchange struct {
 	log   *slog.Logger
 	conns *connSet // every connection from CONNECT to its end
 
+	mu   sync.Mutex
+	told map[string]bool // hosts that are not ours and were told of
+
 	// inner answers on the connections that end here, fed through handed.
 	inner   *http.Server
 	handed  *HTTPListener
 	serving sync.WaitGroup
 }
 
-// answeredConn is a connection that ends here, with its handler.
+// answeredConn is a connection that ends here, with who opened it, to where, and
+// its handler.
 type answeredConn struct {
 	net.Conn          // TLS
 	raw      net.Conn // as in exchange.conns
+	function string
+	host     string
 	handler  http.Handler
 }
 
-type handlerKey struct{}
+type connKey struct{}
 
 func newExchange(base context.Context, p *Proxy, addr net.Addr) *exchange {
-	x := &exchange{proxy: p, base: base, log: p.Log, conns: newConnSet(), handed: NewHTTPListener(addr)}
+	x := &exchange{proxy: p, base: base, log: p.Log, conns: newConnSet(), told: make(map[string]bool), handed: NewHTTPListener(addr)}
 	if x.log == nil {
 		x.log = slog.Default()
 	}
 	x.inner = &http.Server{
-		Handler:           http.HandlerFunc(answer),
+		Handler:           http.HandlerFunc(x.answer),
 		ReadHeaderTimeout: handshakeTimeout,
 		IdleTimeout:       keepAliveIdle,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, handlerKey{}, c.(*answeredConn).handler)
+			return context.WithValue(ctx, connKey{}, c)
 		},
 		ConnState: x.connState,
 		ErrorLog:  slog.NewLogLogger(x.log.Handler(), slog.LevelDebug),
@@ -55,9 +61,13 @@ func newExchange(base context.Context, p *Proxy, addr net.Addr) *exchange {
 	return x
 }
 
-// answer hands a request to the handler that was chosen at CONNECT.
-func answer(w http.ResponseWriter, r *http.Request) {
-	r.Context().Value(handlerKey{}).(http.Handler).ServeHTTP(w, r)
+// answer tells of a request and hands it to the handler that was chosen at
+// CONNECT.
+func (x *exchange) answer(w http.ResponseWriter, r *http.Request) {
+	c := r.Context().Value(connKey{}).(*answeredConn)
+	asked := operation(r)
+	x.proxy.Feed.Record(telemetry.Event{Kind: telemetry.Intercepted, Function: c.function, Source: c.host, Operation: asked, Text: asked + " at " + c.host})
+	c.handler.ServeHTTP(w, r)
 }
 
 // connState lets go of a connection when inner has: its last handler has then
@@ -97,6 +107,10 @@ func (x *exchange) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		w.Header().Set("Proxy-Authenticate", `Basic realm="gatepost"`)
 		http.Error(w, "Gatepost's HTTPS proxy is for its own functions: it needs the user and password of their HTTPS_PROXY.", http.StatusProxyAuthRequired)
+	case r.Method != http.MethodConnect && x.proxy.Offline:
+		refused := offline(r.Host)
+		x.tell(function, r.URL.Hostname(), "refused "+r.Host+": "+refused.sentence, true)
+		http.Error(w, refused.sentence, refused.status)
 	case r.Method != http.MethodConnect:
 		http.Error(w, "Gatepost's proxy passes on HTTPS only (CONNECT): set it as HTTPS_PROXY, not as HTTP_PROXY.", http.StatusNotImplemented)
 	default:
@@ -131,20 +145,17 @@ func (x *exchange) join(c net.Conn, early []byte, target, function string) (hand
 		refuse(http.StatusBadRequest, "CONNECT needs HOST:PORT.").write(c)
 		return false
 	}
-	event := telemetry.Event{Kind: telemetry.Intercepted, Function: function, Text: "answered " + target}
+	host = strings.ToLower(host)
 	if handler := x.handler(host, port); handler != nil {
-		x.proxy.Feed.Record(event)
-		return x.terminate(c, early, strings.ToLower(host), handler)
+		return x.terminate(early, &answeredConn{raw: c, function: function, host: host, handler: handler})
 	}
-	far, refusal := x.reach(target)
-	if refusal != nil {
-		event.Failed, event.Text = true, "refused "+target+": "+refusal.sentence
-		x.proxy.Feed.Record(event)
-		refusal.write(c)
+	far, refused := x.reach(host, target)
+	if refused != nil {
+		x.tell(function, host, "refused "+target+": "+refused.sentence, true)
+		refused.write(c)
 		return false
 	}
-	event.Text = "passed on " + target
-	x.proxy.Feed.Record(event)
+	x.tellOnce(function, host, "passed on "+target)
 	if established(c) == nil {
 		tunnel(replay(c, early), far, x.proxy.idle())
 	}
@@ -152,17 +163,56 @@ func (x *exchange) join(c net.Conn, early []byte, target, function string) (hand
 	return false
 }
 
+// tell records what became of a call to a host that is not answered here.
+func (x *exchange) tell(function, host, text string, failed bool) {
+	x.proxy.Feed.Record(telemetry.Event{Kind: telemetry.Intercepted, Function: function, Source: host, Text: text, Failed: failed})
+}
+
+// maxTold bounds the hosts that are remembered as told of.
+const maxTold = 4096
+
+// tellOnce is tell for the first call to a host.
+func (x *exchange) tellOnce(function, host, text string) {
+	x.mu.Lock()
+	known := x.told[host]
+	if len(x.told) < maxTold {
+		x.told[host] = true
+	}
+	x.mu.Unlock()
+	if known {
+		return
+	}
+	if why := unserved(host); why != "" {
+		text += ": " + why
+	}
+	x.tell(function, host, text, false)
+}
+
+// unserved says why a host of AWS is not answered here; "" for other hosts.
+func unserved(host string) string {
+	switch h, ok := ParseAWSHost(host); {
+	case !ok:
+		return ""
+	case h.API != "":
+		return "no API of this stack has the id " + h.API + ", so the call goes to AWS itself, which does not know the credentials that functions have here"
+	case h.Service == "":
+		return "Gatepost does not serve this host, so the call goes to AWS itself, which does not know the credentials that functions have here"
+	default:
+		return "Gatepost does not serve " + h.Service + ", so the call goes to AWS itself, which does not know the credentials that functions have here"
+	}
+}
+
 func (x *exchange) handler(host, port string) http.Handler {
-	if port != "443" || x.proxy.Route == nil || !x.proxy.CA.permitted(strings.ToLower(host)) {
+	if port != "443" || x.proxy.Route == nil || !x.proxy.CA.permitted(host) {
 		return nil
 	}
-	return x.proxy.Route(strings.ToLower(host))
+	return x.proxy.Route(host)
 }
 
 // reach opens the connection to a host that is not ours.
-func (x *exchange) reach(target string) (net.Conn, *refusal) {
-	if x.proxy.Offline {
-		return nil, refuse(http.StatusForbidden, "Gatepost is offline and does not pass on connections to %s.", target)
+func (x *exchange) reach(host, target string) (net.Conn, *refusal) {
+	if x.proxy.Offline && !isThisMachine(host) {
+		return nil, offline(target)
 	}
 	if x.conns.len() > maxTunnels {
 		return nil, refuse(http.StatusServiceUnavailable, "Gatepost's proxy has %d connections open, which is its limit.", maxTunnels)
@@ -174,19 +224,31 @@ func (x *exchange) reach(target string) (net.Conn, *refusal) {
 	return far, nil
 }
 
+// offline is the refusal of what leads away from this machine.
+func offline(target string) *refusal {
+	return refuse(http.StatusForbidden, "Gatepost runs with --offline and does not pass on connections to %s.", target)
+}
+
+// isThisMachine reports whether a host is this machine by its own name.
+func isThisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // terminate does the TLS handshake in the host's name and hands the
 // connection to inner.
-func (x *exchange) terminate(c net.Conn, early []byte, host string, handler http.Handler) (handed bool) {
-	if established(c) != nil {
+func (x *exchange) terminate(early []byte, c *answeredConn) (handed bool) {
+	if established(c.raw) != nil {
 		return false
 	}
-	conf := x.proxy.CA.hostConfig(host)
-	secure, err := handshake(c, early, conf, handshakeTimeout)
+	secure, err := handshake(c.raw, early, x.proxy.CA.hostConfig(c.host), handshakeTimeout)
 	if err != nil {
-		x.log.Warn("a function's call could not be answered; does its program trust the CA file?", "host", host, "ca", x.proxy.CA.CertFile(), "error", err)
+		x.tell(c.function, c.host, "a call to "+c.host+" was not answered because its TLS handshake failed; does the program trust "+x.proxy.CA.CertFile()+"? "+err.Error(), true)
+		x.log.Warn("a function's call could not be answered; does its program trust the CA file?", "function", c.function, "host", c.host, "ca", x.proxy.CA.CertFile(), "error", err)
 		return false
 	}
-	return x.handed.Hand(&answeredConn{Conn: secure, raw: c, handler: handler}, nil) == nil
+	c.Conn = secure
+	return x.handed.Hand(c, nil) == nil
 }
 
 // established is the answer to CONNECT after which the far side speaks.

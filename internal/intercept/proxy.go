@@ -2,7 +2,10 @@ package intercept
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -31,19 +34,21 @@ const (
 // Proxy is the HTTPS proxy of the functions' HTTPS_PROXY. CONNECT to port 443
 // of a host that Route knows ends here, in TLS with a certificate of our CA;
 // every other host is passed on untouched. Only callers on this machine that
-// know the password are served, so that it is no open relay.
+// know the password of a function are served, so that it is no open relay.
 type Proxy struct {
 	CA *CA
-	// Password is asked of every caller; crypto/rand.Text makes one. It must be
-	// set.
+	// Password is what the password of each function is made from;
+	// crypto/rand.Text makes one. It must be set.
 	Password string
 	// Route returns the handler of an AWS host, without a port, or nil to pass
 	// it on; ParseAWSHost helps. The handler gets requests with the host they
 	// were sent to in Request.Host.
 	Route func(host string) http.Handler
-	// Offline refuses hosts that Route does not know instead of passing them on.
+	// Offline refuses hosts that Route does not know instead of passing them on,
+	// this machine's own names excepted.
 	Offline bool
-	// Feed gets an Intercepted event for each CONNECT; it may be nil.
+	// Feed gets an Intercepted event for each request that is answered, one for
+	// each host that is passed on, and one for each refusal; it may be nil.
 	Feed *telemetry.Feed
 	// Log gets what goes wrong; nil means slog.Default().
 	Log *slog.Logger
@@ -57,7 +62,14 @@ type Proxy struct {
 // URL is the value of HTTPS_PROXY for a function, for the listener's address.
 // The function's name is the user name: it tells in the Feed who called.
 func (p *Proxy) URL(addr net.Addr, function string) string {
-	return (&url.URL{Scheme: "http", User: url.UserPassword(function, p.Password), Host: addr.String()}).String()
+	return (&url.URL{Scheme: "http", User: url.UserPassword(function, p.passwordOf(function)), Host: addr.String()}).String()
+}
+
+// passwordOf is the password of a function: nobody can call in another's name.
+func (p *Proxy) passwordOf(function string) string {
+	sum := hmac.New(sha256.New, []byte(p.Password))
+	sum.Write([]byte(function))
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // Serve serves the proxy on a loopback listener until ctx ends, which is no
@@ -145,6 +157,6 @@ func printable(r rune) rune {
 func (p *Proxy) caller(r *http.Request) (function string, known bool) {
 	credentials := http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}
 	function, password, ok := credentials.BasicAuth()
-	same := subtle.ConstantTimeCompare([]byte(password), []byte(p.Password)) == 1
+	same := subtle.ConstantTimeCompare([]byte(password), []byte(p.passwordOf(function))) == 1
 	return function, ok && same && isLoopback(r.RemoteAddr)
 }

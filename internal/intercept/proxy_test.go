@@ -110,7 +110,8 @@ func TestProxyAnswersSDK(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("requests %q, want %q", got, want)
 	}
-	if got, want := eventTexts(p.Feed), "intercepted publish answered "+apiHost+":443 false"; got != want {
+	line := "intercepted publish PostToConnection at " + apiHost + " false"
+	if got, want := eventTexts(p.Feed), line+"\n"+line+"\n"+line; got != want {
 		t.Errorf("events %q, want %q", got, want)
 	}
 }
@@ -285,13 +286,14 @@ func TestProxyRefusals(t *testing.T) {
 		want    string
 		event   string
 	}{
-		{"offline", true, nil, "https://example.com/", "Gatepost is offline and does not pass on connections to example.com:443.",
-			"intercepted publish refused example.com:443: Gatepost is offline and does not pass on connections to example.com:443. true"},
-		{"unknown API, offline", true, nil, "https://zzz.execute-api.us-east-1.amazonaws.com/", "Gatepost is offline", "intercepted publish refused"},
-		{"our API on another port, offline", true, nil, "https://" + apiHost + ":8443/", "Gatepost is offline", "intercepted publish refused"},
+		{"offline", true, nil, "https://example.com/", "Gatepost runs with --offline and does not pass on connections to example.com:443.",
+			"intercepted publish refused example.com:443: Gatepost runs with --offline and does not pass on connections to example.com:443. true"},
+		{"unknown API, offline", true, nil, "https://zzz.execute-api.us-east-1.amazonaws.com/", "Gatepost runs with --offline", "intercepted publish refused"},
+		{"our API on another port, offline", true, nil, "https://" + apiHost + ":8443/", "Gatepost runs with --offline", "intercepted publish refused"},
 		{"nobody there", false, nil, "https://" + shut + "/", "Gatepost's proxy cannot reach " + shut + ": dial tcp " + shut + ": connect: connection refused.", "intercepted publish refused " + shut},
 		{"no password", false, url.User("publish"), "https://" + apiHost + "/", "Proxy Authentication Required", ""},
 		{"wrong password", false, url.UserPassword("publish", "pass wort"), "https://" + apiHost + "/", "Proxy Authentication Required", ""},
+		{"another function's password", false, url.UserPassword("publish", new(Proxy).passwordOf("other")), "https://" + apiHost + "/", "Proxy Authentication Required", ""},
 		{"no user", false, new(url.Userinfo), "https://" + apiHost + "/", "Proxy Authentication Required", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -339,7 +341,7 @@ func TestProxyBadTargets(t *testing.T) {
 		c := dial(t, proxy.Host)
 		password, _ := proxy.User.Password()
 		r := &http.Request{Header: http.Header{}}
-		r.SetBasicAuth("f", password)
+		r.SetBasicAuth(proxy.User.Username(), password)
 		fmt.Fprintf(c, "CONNECT %s HTTP/1.1\r\nHost: x\r\nProxy-Authorization: %s\r\nConnection: close\r\n\r\n", target, r.Header.Get("Authorization"))
 		if answer, _ := io.ReadAll(c); !bytes.HasPrefix(answer, []byte("HTTP/1.1 400 ")) {
 			t.Errorf("CONNECT %s: %q", target, answer)
@@ -418,10 +420,11 @@ func TestProxyListensOnLoopbackOnly(t *testing.T) {
 	}
 	// A peer from elsewhere is refused, whatever it knows.
 	r := httptest.NewRequest("CONNECT", "http://x/", nil)
-	r.Header.Set("Proxy-Authorization", "Basic ZjpwCg==")
 	for peer, want := range map[string]bool{"127.0.0.1:9": true, "[::1]:9": true, "[::ffff:127.0.0.1]:9": true, "10.0.0.1:9": false, "": false} {
 		r.RemoteAddr = peer
-		r.Header["Proxy-Authorization"] = []string{"Basic Zjpw"} // f:p
+		basic := &http.Request{Header: http.Header{}}
+		basic.SetBasicAuth("f", p.passwordOf("f"))
+		r.Header["Proxy-Authorization"] = basic.Header["Authorization"]
 		if function, known := p.caller(r); known != want || function != "f" {
 			t.Errorf("peer %q: %q, %v", peer, function, known)
 		}
@@ -438,10 +441,78 @@ func TestCurl(t *testing.T) {
 	proxy := startProxy(t, p)
 	cmd := exec.CommandContext(t.Context(), curl, "-sS", "--max-time", "20", "https://"+apiHost+"/main")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	for name, value := range Environment(Surroundings{ProxyURL: proxy.String(), CAFile: p.CA.CertFile(), BundleFile: p.CA.BundleFile()}) {
+	for name, value := range Environment(Surroundings{ProxyURL: proxy.String(), CAFile: p.CA.CertFile(), BundleFile: p.CA.BundleFile()}, nil) {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "hello "+apiHost {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestPasswordsAreByFunction: a function cannot call in another's name.
+func TestPasswordsAreByFunction(t *testing.T) {
+	p := &Proxy{Route: func(string) http.Handler { return http.NotFoundHandler() }}
+	proxy := startProxy(t, p)
+	password, _ := proxy.User.Password()
+	proxy.User = url.UserPassword("roster", password)
+	if _, err := through(t, proxy, pool(t, p.CA.CertFile())).Get("https://" + apiHost); err == nil || !strings.Contains(err.Error(), "Proxy Authentication Required") {
+		t.Errorf("publish as roster: %v", err)
+	}
+	if strings.Contains(proxy.String(), p.Password) {
+		t.Error("the common password is in the URL")
+	}
+}
+
+// TestProxyTellsOfHostsOnce: a host that is passed on is told of once, and one of
+// AWS with the reason; each refusal is told.
+func TestProxyTellsOfHostsOnce(t *testing.T) {
+	far := httptest.NewTLSServer(http.NotFoundHandler())
+	defer far.Close()
+	p := &Proxy{Route: func(string) http.Handler { return nil },
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, far.Listener.Addr().String())
+		}}
+	proxy := startProxy(t, p)
+	for _, host := range []string{"s3.eu-west-1.amazonaws.com", "zzz.execute-api.us-east-1.amazonaws.com", "a.b.sqs.us-east-1.amazonaws.com", "example.com", "s3.eu-west-1.amazonaws.com"} {
+		if _, err := through(t, proxy, x509.NewCertPool()).Get("https://" + host); err == nil {
+			t.Errorf("%s: a certificate was trusted", host)
+		}
+	}
+	const itself = ", so the call goes to AWS itself, which does not know the credentials that functions have here false"
+	want := "intercepted publish passed on s3.eu-west-1.amazonaws.com:443: Gatepost does not serve s3" + itself + "\n" +
+		"intercepted publish passed on zzz.execute-api.us-east-1.amazonaws.com:443: no API of this stack has the id zzz" + itself + "\n" +
+		"intercepted publish passed on a.b.sqs.us-east-1.amazonaws.com:443: Gatepost does not serve this host" + itself + "\n" +
+		"intercepted publish passed on example.com:443 false"
+	if got := eventTexts(p.Feed); got != want {
+		t.Errorf("events\n%s\nwant\n%s", got, want)
+	}
+	if e := p.Feed.Recent(1)[0]; e.Source != "example.com" {
+		t.Errorf("the host of the event is %q", e.Source)
+	}
+}
+
+// TestOfflineAllowsThisMachine: --offline keeps calls from leaving the machine,
+// and no others.
+func TestOfflineAllowsThisMachine(t *testing.T) {
+	far := listenWith(t, func(c net.Conn) { defer c.Close(); io.WriteString(c, "here") })
+	c, head := connectTo(t, startProxy(t, &Proxy{Offline: true}), far, "")
+	if got, _ := io.ReadAll(c); !strings.HasPrefix(head, "HTTP/1.1 200") || string(got) != "here" {
+		t.Errorf("%q, then %q", head, got)
+	}
+}
+
+func TestOfflineRefusesPlainHTTP(t *testing.T) {
+	p := &Proxy{Offline: true}
+	proxy := startProxy(t, p)
+	response, err := through(t, proxy, nil).Get("http://example.com/secret?token=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, _ := io.ReadAll(response.Body); response.StatusCode != 403 || !strings.Contains(string(body), "--offline") {
+		t.Errorf("%s %s", response.Status, body)
+	}
+	if got := eventTexts(p.Feed); !strings.HasPrefix(got, "intercepted publish refused example.com: Gatepost runs with --offline") || strings.Contains(got, "token") {
+		t.Errorf("events %q", got)
 	}
 }

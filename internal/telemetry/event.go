@@ -20,7 +20,7 @@ const (
 	LogLine      Kind = "log"          // a line that a function wrote
 	Delivered    Kind = "delivered"    // a batch went through a mapping
 	DeadLettered Kind = "deadletter"   // a message moved to a dead-letter queue
-	Intercepted  Kind = "intercepted"  // a function's AWS call was led here
+	Intercepted  Kind = "intercepted"  // a function's call went through the proxy
 )
 
 // Event is one thing that happened. Fields that do not apply are empty.
@@ -35,6 +35,7 @@ type Event struct {
 	Function     string        `json:"function,omitempty"`
 	RequestID    string        `json:"requestId,omitempty"`
 	Source       string        `json:"source,omitempty"`
+	Operation    string        `json:"operation,omitempty"` // of AWS, "PutItem"
 	Duration     time.Duration `json:"duration,omitempty"`
 	// Bytes is a payload's size; payloads themselves are never recorded.
 	Bytes int `json:"bytes,omitempty"`
