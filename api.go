@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
@@ -34,7 +33,7 @@ func (a *api) callback() string { return "https://" + a.domain() + "/" + a.decla
 // plainCallback is the management endpoint without TLS, for functions whose SDK
 // takes an endpoint from its environment.
 func (a *api) plainCallback() string {
-	return "http://" + a.listener.Addr().String() + "/" + a.declared.Stage.Name
+	return "http://" + reachable(a.listener.Addr()) + "/" + a.declared.Stage.Name
 }
 
 func (a *api) url() string {
@@ -89,18 +88,6 @@ func (h *house) httpServer(handler http.Handler) *http.Server {
 		MaxHeaderBytes:    h.cfg.Limits.MaxHead,
 		ErrorLog:          quietly(h.cfg.Log),
 	}
-}
-
-// routeHost chooses who answers for a host of AWS that a function called
-// through the proxy. nil means nobody here does.
-func (h *house) routeHost(host string) http.Handler {
-	if a := h.apiOfHost(host); a != nil {
-		return a.http.Handler
-	}
-	if strings.Contains(host, ".execute-api.") {
-		return nil
-	}
-	return h.awsHandler()
 }
 
 func (h *house) addresses() []Address {

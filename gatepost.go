@@ -90,6 +90,14 @@ type Config struct {
 	Debug map[string]Debug
 	// Environment is given to every function that does not set the name itself.
 	Environment map[string]string
+	// Override sets variables of functions over the stack's, by the function's
+	// name or logical id; "" is for every function, and one function's own win
+	// over that. Values that lead elsewhere what Gatepost leads to itself are
+	// respected, see docs/interception.md.
+	Override map[string]map[string]string
+	// Offline keeps the HTTPS calls of functions on this machine: what Gatepost
+	// does not answer for itself is refused, with an error that says so.
+	Offline bool
 	// Log gets Gatepost's own log. Nil means none.
 	Log *slog.Logger
 	// Built is told of each function that was built, as it happens. It may be
@@ -143,7 +151,11 @@ func New(cfg Config) (*Server, error) {
 			return nil, fmt.Errorf("Config.Endpoints: %w", err)
 		}
 	}
-	var err error
+	changed, err := override(cfg.Stack, cfg.Override)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Stack = changed
 	if cfg.Handlers, err = handlersOf(cfg.Stack, cfg.Handlers); err != nil {
 		return nil, err
 	}

@@ -86,5 +86,5 @@ func (h *house) addFunction(f stack.Function) error {
 // Function processes get them; a handler in this process makes its clients of
 // them. It may be called after Ready. The values are secrets.
 func (s *Server) Environment() map[string]string {
-	return intercept.Environment(s.house.surroundings())
+	return intercept.Environment(s.house.surroundings(), nil)
 }

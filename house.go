@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -21,7 +20,6 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/instance"
 	"github.com/gatepost-dev/gatepost/internal/intercept"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
-	"github.com/gatepost-dev/gatepost/stack"
 )
 
 // house is everything that an open server holds. It is opened from the ground
@@ -40,6 +38,7 @@ type house struct {
 	admin     net.Listener
 	proxy     *intercept.Proxy
 	proxyAt   net.Listener
+	hook      string // the file that leads Node.js to the proxy
 	apis      []*api
 	bus       *bus.Bus
 	tables    *dynamodb.Service
@@ -100,13 +99,7 @@ func (h *house) openData(context.Context) (err error) {
 }
 
 func (h *house) openCA(context.Context) (err error) {
-	var domains []string
-	for i := range h.cfg.Stack.APIs {
-		for _, d := range h.cfg.Stack.APIs[i].Domains {
-			domains = append(domains, d.Name)
-		}
-	}
-	if h.ca, err = intercept.OpenCA(h.dir.Path, domains...); err != nil {
+	if h.ca, err = intercept.OpenCA(h.dir.Path, h.domains()...); err != nil {
 		return err
 	}
 	if h.ca.Warning != "" {
@@ -226,31 +219,11 @@ func (h *house) openProxy() (err error) {
 		return fmt.Errorf("listen for the functions' proxy: %w", err)
 	}
 	h.onClose(func() error { h.proxyAt.Close(); return nil })
-	h.proxy = &intercept.Proxy{CA: h.ca, Password: rand.Text(), Route: h.routeHost, Feed: h.feed, Log: h.cfg.Log}
+	if h.hook, err = intercept.WriteHook(h.dir.Path); err != nil {
+		return err
+	}
+	h.proxy = &intercept.Proxy{CA: h.ca, Password: rand.Text(), Route: h.routeHost, Offline: h.cfg.Offline, Feed: h.feed, Log: h.cfg.Log}
 	return nil
-}
-
-// environment is a function's environment: what leads its SDKs here, then
-// Config's, then its own, the last word being the last.
-func (h *house) environment(f stack.Function) map[string]string {
-	around := h.surroundings()
-	around.ProxyURL = h.proxy.URL(h.proxyAt.Addr(), f.Name)
-	env := intercept.Environment(around)
-	maps.Copy(env, h.cfg.Environment)
-	maps.Copy(env, f.Environment)
-	return env
-}
-
-// surroundings are what SDKs need to know, but for the proxy.
-func (h *house) surroundings() intercept.Surroundings {
-	around := intercept.Surroundings{
-		AWSEndpoint: "http://" + h.aws.Addr().String(),
-		CAFile:      h.ca.CertFile(), BundleFile: h.ca.BundleFile(), Region: h.cfg.Stack.Region, Credentials: h.secrets.Credentials,
-	}
-	for _, a := range h.apis {
-		around.Callbacks = append(around.Callbacks, a.plainCallback())
-	}
-	return around
 }
 
 // checkAWS verifies the calls of the AWS endpoint at an address. On loopback it

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gatepost-dev/gatepost/internal/intercept"
 	"github.com/gatepost-dev/gatepost/stack"
 )
 
@@ -59,10 +60,9 @@ func openFiles() {
 // apiOfHost returns the API that an execute-api host of AWS names, or whose
 // custom domain the host is, or nil.
 func (h *house) apiOfHost(host string) *api {
-	id, _, _ := strings.Cut(host, ".")
-	execute := strings.Contains(host, ".execute-api.")
+	aws, _ := intercept.ParseAWSHost(host)
 	for _, a := range h.apis {
-		if execute && a.declared.ID == id {
+		if aws.API != "" && a.declared.ID == aws.API {
 			return a
 		}
 		for _, d := range a.declared.Domains {

@@ -21,7 +21,9 @@ type places struct {
 	AWS      string   `name:"aws" default:"127.0.0.1:4566" placeholder:"HOST:PORT" help:"The AWS endpoint (SQS, DynamoDB)."`
 	Console  string   `default:"127.0.0.1:4400" placeholder:"HOST:PORT" help:"The admin API."`
 	Data     string   `placeholder:"DIR" help:"Folder for everything kept on disk; by default .gatepost beside the template."`
-	Env      []string `sep:"none" placeholder:"FUNCTION.NAME=VALUE" help:"Set a variable of one function, over the template's; may be repeated."`
+	Env      []string `sep:"none" placeholder:"FUNCTION.NAME=VALUE" help:"Set a variable of one function, over the template's, or with NAME=VALUE of all; may be repeated."`
+	EnvFile  []string `name:"env-file" sep:"none" placeholder:"FILE" help:"Set variables from a file: the JSON of 'sam local --env-vars', or lines of NAME=value and FUNCTION.NAME=value; may be repeated."`
+	Offline  bool     `help:"Refuse the functions' HTTPS calls that would leave this machine."`
 	Limit    []string `sep:"none" placeholder:"NAME=VALUE" help:"Change a limit, for example idle=30s, frame=64KB or rate=off; may be repeated. 'gatepost limits' lists them."`
 	Ordered  []string `sep:"none" placeholder:"ROUTEKEY" help:"Handle each connection's messages of this route one after the other, which AWS does not; may be repeated."`
 	Endpoint []string `sep:"none" placeholder:"SERVICE=URL" help:"Use a service (dynamodb, sqs, sns, lambda) that runs elsewhere, for example dynamodb=http://127.0.0.1:8000, or AWS's own with SERVICE=aws; may be repeated."`
@@ -51,6 +53,7 @@ Examples:
   gatepost dev
   gatepost dev push/deploy/sam --parameter MaxReceiveCount=1
   gatepost dev --gateway 127.0.0.1:0 --env publish.PARALLELISM=8
+  gatepost dev --env-file local.json --offline
   gatepost dev --limit idle=30s --limit connect-rate=off
   gatepost dev --freeze publish=off
   gatepost dev --debug publish`
@@ -83,7 +86,8 @@ func folderOf(path string) string {
 
 // serve runs a stack until ctx ends and tells what happens.
 func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, data string, debug map[string]gatepost.Debug) error {
-	if err := p.override(s); err != nil {
+	variables, err := p.variables(s)
+	if err != nil {
 		return err
 	}
 	if err := p.order(s); err != nil {
@@ -105,7 +109,7 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 	show := &narrator{out: std.out, quiet: p.Quiet}
 	cfg := gatepost.Config{
 		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console,
-		Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
+		Override: variables, Offline: p.Offline, Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
 		NoMemoryLimit: p.MemoryLimit == "off",
 		KeepRunning:   keepRunning,
 		Debug:         debug,
@@ -181,26 +185,6 @@ func (p places) order(s *stack.Stack) error {
 	return nil
 }
 
-// override applies --env.
-func (p places) override(s *stack.Stack) error {
-	for _, arg := range p.Env {
-		key, value, ok := strings.Cut(arg, "=")
-		function, name, dotted := strings.Cut(key, ".")
-		if !ok || !dotted || name == "" {
-			return usageError{fmt.Errorf("--env %q is not FUNCTION.NAME=VALUE", arg)}
-		}
-		f := s.Function(function)
-		if f == nil {
-			return fmt.Errorf("--env %s: the template declares no function %q; it declares %s", key, function, functionNames(s))
-		}
-		if f.Environment == nil {
-			f.Environment = make(map[string]string)
-		}
-		f.Environment[name] = value
-	}
-	return nil
-}
-
 // freeze applies --freeze: to all functions, over the template's settings, then
 // to those that are named. It reports whether the others are kept running.
 func (p places) freeze(s *stack.Stack) (keepRunning bool, err error) {
@@ -231,12 +215,4 @@ func (p places) freeze(s *stack.Stack) (keepRunning bool, err error) {
 		f.Freeze = on
 	}
 	return keepRunning, nil
-}
-
-func functionNames(s *stack.Stack) string {
-	var list []string
-	for _, f := range s.Functions {
-		list = append(list, f.Name)
-	}
-	return strings.Join(list, ", ")
 }

@@ -55,6 +55,7 @@ func (n *narrator) ready(server *gatepost.Server, s *stack.Stack, from string, t
 	printDebuggers(n.out, server.Functions())
 	n.outputs(s)
 	printNotices(n.out, s.Notices, false)
+	printWarnings(n.out, server.Warnings())
 	n.nextSteps(server, s)
 }
 
@@ -142,6 +143,9 @@ func sentence(e gatepost.Event) string {
 	case telemetry.DeadLettered:
 		return join(fmt.Sprintf("%s: a message went to the dead-letter queue", lastPart(e.Source)), e.Text)
 	case telemetry.Intercepted:
+		if e.Operation == "" {
+			return join(e.Function+" called another host", e.Text)
+		}
 		return join(e.Function+" called AWS by its own name", e.Text)
 	}
 	return join(string(e.Kind), e.Text)

@@ -57,14 +57,23 @@ func (c validateCommand) Run(std streams) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(std.out, s)
+		return printJSON(std.out, s.WithoutSecrets())
 	}
 	for _, a := range s.APIs {
 		fmt.Fprintf(std.out, "API %s, stage %s, routes chosen by %s\n", a.Name, a.Stage.Name, a.RouteSelectionExpression)
 	}
 	printParts(std.out, s, nil)
 	printNotices(std.out, s.Notices, true)
+	printWarnings(std.out, s.Placeholders())
 	return nil
+}
+
+// printWarnings prints a line a sentence about what will hardly work.
+func printWarnings(out io.Writer, sentences []string) {
+	if len(sentences) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\nLook at this:\n  %s\n", strings.Join(sentences, "\n  "))
 }
 
 // printParts prints the tables of routes, queues and tables of a stack. state

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -80,6 +81,11 @@ type Endpoint struct {
 
 // Register adds a service.
 func (e *Endpoint) Register(s Service) { e.services = append(e.services, s) }
+
+// Serves reports whether a service with this TargetPrefix is registered.
+func (e *Endpoint) Serves(targetPrefix string) bool {
+	return slices.ContainsFunc(e.services, func(s Service) bool { return s.TargetPrefix() == targetPrefix })
+}
 
 // ServeHTTP answers one AWS call.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
