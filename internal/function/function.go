@@ -275,7 +275,7 @@ func (f *function) finish(s *sandbox, inv *invocation, response []byte, why *fai
 	f.invocations.Add(1)
 	if s != nil && why == nil {
 		if why = s.outgrown(e.Duration, e.Time); why != nil {
-			response = nil
+			response, e.Time = nil, time.Now() // the log has a line more
 		}
 	}
 	if why != nil {

@@ -87,8 +87,9 @@ func (u *usage) note(bytes int64) {
 // old; and since Lambda too reports the peak of the whole sandbox, what it
 // misses is in the next report.
 func (u *usage) peakAfter(took time.Duration, now time.Time) int64 {
-	if took >= worthReading || u.peak.Load() == 0 || now.UnixNano()-u.read.Load() >= int64(readAgain) {
-		u.read.Store(now.UnixNano())
+	at, last := now.UnixNano(), u.read.Load()
+	if at != last && (took >= worthReading || last == 0 || at-last >= int64(readAgain)) {
+		u.read.Store(at)
 		if peak, ok := readPeak(u.status); ok {
 			u.note(peak)
 		}
