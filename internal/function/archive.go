@@ -40,15 +40,17 @@ func (b *builder) unpack(archive string, size int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := unzip(archive, fresh); err != nil {
+	left := int64(maxUnzipped)
+	if err := unzip(archive, fresh, &left); err != nil {
 		return "", errors.Join(fmt.Errorf("unpack its code %s: %w", archive, err), os.RemoveAll(fresh))
 	}
 	return cache.settle(fresh, sum)
 }
 
 // unzip unpacks an archive into an empty folder. Nothing of it comes to lie
-// outside of the folder, whatever its names and links say.
-func unzip(archive, folder string) error {
+// outside of the folder, whatever its names and links say. *left is what it may
+// have in bytes, and what is left of that afterwards.
+func unzip(archive, folder string, left *int64) error {
 	r, err := zip.OpenReader(archive)
 	if err != nil {
 		return err
@@ -62,9 +64,8 @@ func unzip(archive, folder string) error {
 		return err
 	}
 	defer root.Close()
-	left := int64(maxUnzipped)
 	for _, f := range r.File {
-		if err := unzipEntry(root, f, &left); err != nil {
+		if err := unzipEntry(root, f, left); err != nil {
 			return fmt.Errorf("%q: %w", clip([]byte(f.Name)), err)
 		}
 	}

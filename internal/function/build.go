@@ -43,7 +43,7 @@ type BuildResult struct {
 func (h *Host) Build(ctx context.Context, progress func(BuildResult)) error {
 	h.building.Lock()
 	defer h.building.Unlock()
-	b := &builder{cacheDir: h.config.CacheDir, progress: progress, slots: make(chan struct{}, runtime.NumCPU())}
+	b := &builder{cacheDir: h.config.CacheDir, progress: progress, slots: make(chan struct{}, max(runtime.NumCPU(), 2))}
 	var all sync.WaitGroup
 	for _, group := range h.groups() {
 		all.Go(func() { b.build(ctx, group) })
@@ -89,6 +89,9 @@ func groupKey(spec *stack.Function) string {
 	}
 	if spec.BuildMethod == methodMakefile {
 		kind += " " + spec.LogicalID
+	}
+	for _, layer := range spec.Layers {
+		kind += " " + layer.BuildMethod + " " + layer.LogicalID + " " + filepath.Clean(layer.Content)
 	}
 	return filepath.Clean(spec.Code) + "\x00" + kind
 }

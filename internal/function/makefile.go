@@ -12,8 +12,8 @@ import (
 
 // make runs "make build-LogicalId ARTIFACTS_DIR=..." in the code's folder, as
 // the AWS SAM CLI does for the BuildMethod makefile, and returns the folder with
-// what was made. It runs every time: make knows what is up to date. The source
-// is not copied first, so that make finds what it made before.
+// what was made. It runs in a copy of the folder, as there, so that the source
+// stays as it is, and every time: who knows what a Makefile depends on.
 func (b *builder) make(ctx context.Context, spec *stack.Function, folder bool) (string, error) {
 	switch {
 	case !folder:
@@ -32,9 +32,7 @@ func (b *builder) make(ctx context.Context, spec *stack.Function, folder bool) (
 	if err != nil {
 		return "", err
 	}
-	variable := "ARTIFACTS_DIR=" + fresh
-	err = runTool(ctx, tool{folder: spec.Code, environment: []string{variable}}, "make", "build-"+spec.LogicalID, variable)
-	if err != nil {
+	if err := b.makeInCopy(ctx, spec, cache, fresh); err != nil {
 		return "", errors.Join(err, os.RemoveAll(fresh))
 	}
 	sum, err := contentFingerprint(fresh)
@@ -42,4 +40,23 @@ func (b *builder) make(ctx context.Context, spec *stack.Function, folder bool) (
 		return "", errors.Join(fmt.Errorf("look at what make has made: %w", err), os.RemoveAll(fresh))
 	}
 	return cache.settle(fresh, sum)
+}
+
+// makeInCopy runs make in a copy of the source, which it removes again.
+func (b *builder) makeInCopy(ctx context.Context, spec *stack.Function, cache codeFolder, artifacts string) error {
+	scratch, err := cache.fresh()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	left := int64(maxSource)
+	err = copyFolder(spec.Code, scratch, b.cacheDir, &left)
+	switch {
+	case errors.Is(err, errTooMuchCode):
+		return fmt.Errorf("its folder %s has more than %d bytes, and make runs in a copy of it; move what the build does not need elsewhere", spec.Code, int64(maxSource))
+	case err != nil:
+		return fmt.Errorf("copy its folder for make: %w", err)
+	}
+	variable := "ARTIFACTS_DIR=" + artifacts
+	return runTool(ctx, tool{folder: scratch, shown: spec.Code, environment: []string{variable}}, "make", "build-"+spec.LogicalID, variable)
 }

@@ -119,3 +119,63 @@ func TestMissingInterpreter(t *testing.T) {
 		t.Error(e)
 	}
 }
+
+// make runs in a copy: what it leaves beside the sources is not in the user's
+// folder, nor in the way of the next run.
+func TestMakeLeavesTheSourceClean(t *testing.T) {
+	needs(t, "make")
+	root := files(t, t.TempDir(), map[string]string{
+		"Makefile": "build-F: bootstrap\n\tcp bootstrap $(ARTIFACTS_DIR)\n\ttouch object\n\tpwd\n\tfalse\n" +
+			"build-G:\n\t! test -e object\n\ttouch object\n\tcp bootstrap $(ARTIFACTS_DIR)\n",
+		"bootstrap": bootstrap, ".git/HEAD": "x",
+	})
+	h := newTestHost(t, nil, makeFunction("f", root), makeFunction("g", root))
+	for range 2 {
+		err := h.Build(t.Context(), nil)
+		if err == nil || !strings.Contains(err.Error(), "make build-F failed in "+root+": exit status 2") || strings.Contains(err.Error(), "function g") {
+			t.Errorf("got %v", err)
+		}
+		if err == nil || !strings.Contains(err.Error(), "pwd\n"+root+"\n") {
+			t.Errorf("the error shows the copy, and not the source: %v", err)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(root, "*")); len(left) != 3 {
+		t.Errorf("in the source lies %q", left)
+	}
+	if left, _ := filepath.Glob(filepath.Join(h.config.CacheDir, "*", freshPrefix+"*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// Functions are built side by side: here each of two builds waits for the other.
+func TestBuildsRunSideBySide(t *testing.T) {
+	needs(t, "make")
+	meeting := t.TempDir()
+	root := files(t, t.TempDir(), map[string]string{"bootstrap": bootstrap, "Makefile": meetingRule(meeting, "a", "b") + meetingRule(meeting, "b", "a")})
+	h := newTestHost(t, nil, makeFunction("a", root), makeFunction("b", root))
+	if err := h.Build(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// Each build is told of as it ends: here the second one waits for that.
+func TestProgressIsToldAtOnce(t *testing.T) {
+	needs(t, "make")
+	meeting := t.TempDir()
+	root := files(t, t.TempDir(), map[string]string{"bootstrap": bootstrap, "Makefile": "build-A:\n\tcp bootstrap $(ARTIFACTS_DIR)\n" + meetingRule(meeting, "b", "told")})
+	h := newTestHost(t, nil, makeFunction("a", root), makeFunction("b", root))
+	err := h.Build(t.Context(), func(r BuildResult) {
+		if r.Function == "a" && r.Err == nil && r.How == "make, executable" {
+			files(t, meeting, map[string]string{"told": ""})
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// meetingRule says that it is here, and waits 20 s for the other one.
+func meetingRule(meeting, own, other string) string {
+	return "build-" + strings.ToUpper(own) + ":\n\ttouch " + meeting + "/" + own + "\n\ti=0; until test -e " + meeting + "/" + other +
+		"; do i=$$((i+1)); test $$i -lt 2000 || exit 1; sleep 0.01; done\n\tcp bootstrap $(ARTIFACTS_DIR)\n"
+}

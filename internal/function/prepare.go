@@ -28,9 +28,19 @@ type code struct {
 	path   string // a folder, or a file
 	folder bool
 	debug  bool // it is to run under a debugger
+	// opt is the folder that stands for /opt, or "" without layers.
+	opt string
 	// from is "make" or "zip", or "" for what the user wrote: only that may be
 	// source code.
 	from string
+}
+
+// layers are the layers as one: what is laid over each other needs no order.
+func (c code) layers() []string {
+	if c.opt == "" {
+		return nil
+	}
+	return []string{c.opt}
 }
 
 // prepare finds or builds what the function runs.
@@ -44,6 +54,9 @@ func (b *builder) prepare(ctx context.Context, spec *stack.Function, debug bool)
 		return program{}, err
 	}
 	at.debug = debug
+	if at.opt, err = b.opt(ctx, spec); err != nil {
+		return program{}, err
+	}
 	var p program
 	if runtime.Interpreted() {
 		p, err = b.interpreted(ctx, runtime, spec, at)
@@ -52,6 +65,9 @@ func (b *builder) prepare(ctx context.Context, spec *stack.Function, debug bool)
 	}
 	if err == nil && at.from != "" {
 		p.how = at.from + ", " + p.how
+	}
+	if err == nil {
+		p = withLayers(p, at.opt, len(spec.Layers))
 	}
 	return p, err
 }
@@ -87,7 +103,7 @@ func (b *builder) interpreted(ctx context.Context, runtime runtimes.Runtime, spe
 	if !knownMethod(spec) && !runtime.HasHandler(root, spec.Handler) {
 		return program{}, fmt.Errorf("%s has no file for the handler %q; %s", root, spec.Handler, unknownMethod(spec))
 	}
-	launch, err := b.machine.Launch(ctx, runtime, runtimes.Code{Root: root}, b.cacheDir)
+	launch, err := b.machine.Launch(ctx, runtime, runtimes.Code{Root: root, Layers: at.layers()}, b.cacheDir)
 	if err != nil {
 		return program{}, err
 	}
@@ -141,6 +157,12 @@ func (b *builder) inFolder(ctx context.Context, spec *stack.Function, at code) (
 	}
 	path := filepath.Join(at.path, executableName(spec))
 	info, err := os.Stat(path)
+	if layered := filepath.Join(at.opt, executableName(spec)); err != nil && at.opt != "" {
+		// A custom runtime may lie in a layer.
+		if own, none := os.Stat(layered); none == nil {
+			path, info, err = layered, own, nil
+		}
+	}
 	switch {
 	case err != nil && !knownMethod(spec):
 		return program{}, fmt.Errorf("%s has no executable %q; %s", at.path, executableName(spec), unknownMethod(spec))
@@ -151,7 +173,9 @@ func (b *builder) inFolder(ctx context.Context, spec *stack.Function, at code) (
 	case info.IsDir() || info.Mode()&0o111 == 0:
 		return program{}, fmt.Errorf("%s is not executable; try chmod +x", path)
 	}
-	return executable(path, treeFingerprint(at.path, path)), nil
+	p := executable(path, treeFingerprint(at.path, path))
+	p.root = at.path
+	return p, nil
 }
 
 func executable(path string, sum fingerprint) program {

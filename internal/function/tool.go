@@ -1,6 +1,7 @@
 package function
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ const maxToolOutput = 64 << 10
 // tool says how a build's command is run.
 type tool struct {
 	folder      string
+	shown       string   // what its error calls the folder; "" is its own name
 	environment []string // beside this process's own
 	// out gets the standard output; when it is nil that goes, with the standard
 	// error, into the error.
@@ -46,7 +48,8 @@ func runTool(ctx context.Context, t tool, name string, args ...string) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s %s: %w", name, args[0], ctx.Err())
 	}
-	return fmt.Errorf("%s %s failed in %s: %w\n%s", name, args[0], t.folder, err, said.text())
+	shown := cmp.Or(t.shown, t.folder)
+	return fmt.Errorf("%s %s failed in %s: %w\n%s", name, args[0], shown, err, strings.ReplaceAll(said.text(), t.folder, shown))
 }
 
 // firstBytes keeps the beginning of what is written to it.

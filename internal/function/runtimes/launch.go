@@ -55,7 +55,7 @@ func (m *Machine) Launch(ctx context.Context, r Runtime, code Code, cacheDir str
 	case Node:
 		l.Environment["NODE_PATH"] = nodePath(r, interpreter, code)
 	case Python:
-		l.Environment["PYTHONPATH"] = pythonPath(interpreter, code)
+		l.Environment["PYTHONPATH"] = pythonPath(r, interpreter, code)
 		// Lambda's task root cannot be written to; neither is the user's source.
 		l.Environment["PYTHONPYCACHEPREFIX"] = filepath.Join(filepath.Dir(l.RuntimeDir), "pycache")
 	}
@@ -91,14 +91,30 @@ func installedSDK(i Interpreter) string {
 }
 
 // pythonPath is what Lambda's Python finds in layers. The task root comes
-// before it and the interpreter's own packages after it.
-func pythonPath(i Interpreter, code Code) string {
+// before it and the interpreter's own packages after it. Packages that were
+// installed for the runtime's version are looked for even when the interpreter
+// has another one: most have no compiled parts.
+func pythonPath(r Runtime, i Interpreter, code Code) string {
 	var places []string
 	for _, layer := range lastFirst(code.Layers) {
-		places = append(places,
-			filepath.Join(layer, "python", "lib", "python"+cutVersion(i.Version, 2), "site-packages"), filepath.Join(layer, "python"))
+		versions := []string{cutVersion(i.Version, 2)}
+		if versions[0] != r.Version {
+			versions = append(versions, r.Version)
+		}
+		for _, version := range versions {
+			places = append(places, filepath.Join(layer, "python", "lib", "python"+version, "site-packages"))
+		}
+		places = append(places, filepath.Join(layer, "python"))
 	}
 	return join(append(places, code.Root))
+}
+
+// LayerEnvironment returns the variables that lead to the programs and libraries
+// in layers, which have the order of Code.Layers.
+func LayerEnvironment(layers []string) map[string]string {
+	environment := make(map[string]string)
+	addLayers(environment, layers)
+	return environment
 }
 
 // addLayers sets the paths of the programs and libraries in layers.
