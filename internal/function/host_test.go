@@ -226,7 +226,7 @@ func TestFailures(t *testing.T) {
 		t.Run(tt.behaviour, func(t *testing.T) {
 			t.Parallel()
 			f := acting("f", tt.behaviour, nil)
-			if tt.behaviour == "sleep" {
+			if tt.behaviour == "sleep" || tt.behaviour == "mute" {
 				f.Timeout = short
 			}
 			h := newTestHost(t, func(h *Host) {

@@ -59,6 +59,7 @@ type standing struct {
 	failure *failure // why its init failed, as far as is known
 
 	launched time.Time
+	patience time.Duration // how long its init may take
 	initTook time.Duration
 	rested   time.Time // when one of its seats became idle last
 
@@ -129,6 +130,7 @@ type pool struct {
 	broken   *failure
 	failures int        // failed starts in a row
 	failed   time.Time  // the last of them
+	patient  bool       // an init was too slow: further ones have the run limit
 	nudging  bool       // nudge will be called
 	turned   []*sandbox // their resting has changed: unlock tells them
 }
@@ -314,7 +316,7 @@ func (p *pool) retire(s *sandbox) {
 
 // gone tells that nothing is left of a sandbox and why its process ended. It is
 // called once. It returns what is known of a start that failed, or nil.
-func (p *pool) gone(s *sandbox, why failure) *failedStart {
+func (p *pool) gone(s *sandbox, why failure) (failed *failedStart) {
 	p.mu.Lock()
 	defer p.unlock()
 	p.endLocked(s)
@@ -333,12 +335,10 @@ func (p *pool) gone(s *sandbox, why failure) *failedStart {
 		}
 	}
 	if !s.standing.asked && !s.standing.stale && !p.closed {
-		p.failedLocked(s, why)
-		defer p.growLocked()
-		return &failedStart{why: *p.broken, pause: backoff(p.failures)}
+		failed = p.failedLocked(s, why)
 	}
 	p.growLocked()
-	return nil
+	return failed
 }
 
 // failedStart is why a process ended before it asked for an event, and how long
@@ -372,7 +372,7 @@ func (p *pool) killAll() {
 func (p *pool) renew() {
 	p.mu.Lock()
 	defer p.unlock()
-	p.broken, p.failures = nil, 0
+	p.broken, p.failures, p.patient = nil, 0, false
 	for s := range p.sandboxes {
 		s.standing.stale = true
 		if !s.standing.ending && s.standing.idleOrStarting() {

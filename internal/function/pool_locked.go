@@ -98,10 +98,16 @@ func (p *pool) startedLocked(s *sandbox) {
 }
 
 // failedLocked notes a failed start and tells the first who waits. Sandboxes
-// that were started together and fail together count as one failure.
-func (p *pool) failedLocked(s *sandbox, why failure) {
+// that were started together and fail together count as one failure. An init
+// that is too slow is no failure at first: it is begun again with the function's
+// time limit, if that is longer ("Init phase" in the Lambda developer guide).
+func (p *pool) failedLocked(s *sandbox, why failure) *failedStart {
 	if s.standing.failure != nil {
 		why = *s.standing.failure
+	}
+	if why.typ == typeTimeout && s.standing.patience == p.limits.init && p.limits.run > p.limits.init {
+		p.patient = true
+		return nil
 	}
 	if s.standing.launched.After(p.failed) {
 		p.failures++
@@ -112,6 +118,7 @@ func (p *pool) failedLocked(s *sandbox, why failure) {
 		p.finish(nil, p.queue[0], nil, &why)
 		p.queue = slices.Delete(p.queue, 0, 1)
 	}
+	return &failedStart{why: why, pause: backoff(p.failures)}
 }
 
 // hopelessLocked reports whether no sandbox lives and none may be started yet.
@@ -156,7 +163,11 @@ func (p *pool) launchLocked() {
 	s := p.launch()
 	s.standing.launched = time.Now()
 	p.sandboxes[s] = struct{}{}
-	p.limitLocked(p.addSeatLocked(s, starting), s.standing.launched.Add(p.limits.init))
+	s.standing.patience = p.limits.init
+	if p.patient {
+		s.standing.patience = max(p.limits.init, p.limits.run)
+	}
+	p.limitLocked(p.addSeatLocked(s, starting), s.standing.launched.Add(s.standing.patience))
 }
 
 // nudgeLocked has nudge called in a while.
@@ -234,7 +245,7 @@ func (p *pool) expireLocked(t *seat) {
 	}
 	p.kill(s)
 	if was == starting {
-		why := initTimedOut(p.limits.init)
+		why := initTimedOut(s.standing.patience)
 		s.standing.failure = &why
 	}
 	if inv := t.current; inv != nil {

@@ -236,6 +236,32 @@ func TestPoolTimeLimits(t *testing.T) {
 	})
 }
 
+// A slow init is begun again with the function's time limit, as on Lambda, and
+// who waits goes on waiting.
+func TestPoolSlowInit(t *testing.T) {
+	inBubble(t, func(t *testing.T, pt *poolTest) {
+		pt.limits.run = time.Minute
+		inv := pt.send()
+		time.Sleep(pt.limits.init)
+		synctest.Wait()
+		pt.gone(pt.launched[0], exited("signal: killed"))
+		if len(pt.launched) != 2 || pt.failedWith(inv) != "not ended" {
+			t.Fatalf("%d starts, %s", len(pt.launched), pt.failedWith(inv))
+		}
+		time.Sleep(pt.limits.run - time.Second)
+		synctest.Wait()
+		if pt.killed(pt.launched[1]) {
+			t.Fatal("killed before the function's time limit")
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		pt.gone(pt.launched[1], exited("signal: killed"))
+		if !strings.Contains(pt.failedWith(inv), "Init timed out after 60.00 seconds") || pt.failures != 1 {
+			t.Errorf("%d failures, %s", pt.failures, pt.failedWith(inv))
+		}
+	})
+}
+
 // What a function does after its answer counts against its time limit too.
 func TestPoolTimeLimitAfterAnswer(t *testing.T) {
 	inBubble(t, func(t *testing.T, pt *poolTest) {
