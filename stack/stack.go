@@ -47,6 +47,9 @@ type Function struct {
 	// Code is the absolute path of the folder or file that holds the code:
 	// Go source to build, or a folder with an executable "bootstrap".
 	Code string `json:"code,omitempty"`
+	// Inline is source code that stands in the template itself, of JavaScript
+	// or Python; Code is empty then. It becomes the file index.js or index.py.
+	Inline string `json:"inline,omitempty"`
 	// BuildMethod is the template's Metadata.BuildMethod, "go1.x" or
 	// "makefile" or "".
 	BuildMethod string `json:"buildMethod,omitempty"`

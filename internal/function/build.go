@@ -93,7 +93,7 @@ func groupKey(spec *stack.Function) string {
 	for _, layer := range spec.Layers {
 		kind += " " + layer.BuildMethod + " " + layer.LogicalID + " " + filepath.Clean(layer.Content)
 	}
-	return filepath.Clean(spec.Code) + "\x00" + kind
+	return filepath.Clean(spec.Code) + "\x00" + kind + "\x00" + spec.Inline
 }
 
 // builder is one run of Build.

@@ -199,7 +199,7 @@ func check(spec stack.Function) error {
 		return fmt.Errorf("the name or ARN of function %q contains control characters", spec.Name)
 	case len(spec.Command) > 0:
 		return nil
-	case spec.Code == "":
+	case spec.Code == "" && spec.Inline == "":
 		return fmt.Errorf("function %s has neither code nor a command", spec.Name)
 	}
 	if _, err := runtimes.Parse(spec.Runtime); err != nil {

@@ -106,15 +106,15 @@ func TestParseStat(t *testing.T) {
 	rest := " S 1 42 43 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 9 0 12345 1000000 77 18446744073709551615 1"
 	for _, tt := range []struct {
 		text string
-		want processStat
+		want processNumbers
 		ok   bool
 	}{
-		{"7 (name)" + rest, processStat{42, 43, 77 * pageSize}, true},
-		{"7 (a) S 1 1 1 (b))" + rest, processStat{42, 43, 77 * pageSize}, true},
-		{"7 (name)" + strings.Replace(rest, " 77 ", " x ", 1), processStat{group: 42, session: 43}, false},
-		{"7 (name) S 1 42 43", processStat{group: 42, session: 43}, false},
-		{"7 name S 1 42 43", processStat{}, false},
-		{"", processStat{}, false},
+		{"7 (name)" + rest, processNumbers{42, 43, 77 * pageSize}, true},
+		{"7 (a) S 1 1 1 (b))" + rest, processNumbers{42, 43, 77 * pageSize}, true},
+		{"7 (name)" + strings.Replace(rest, " 77 ", " x ", 1), processNumbers{group: 42, session: 43}, false},
+		{"7 (name) S 1 42 43", processNumbers{group: 42, session: 43}, false},
+		{"7 name S 1 42 43", processNumbers{}, false},
+		{"", processNumbers{}, false},
 	} {
 		if got, ok := parseStat([]byte(tt.text)); ok != tt.ok || ok && got != tt.want {
 			t.Errorf("%q: %+v, %v", tt.text, got, ok)

@@ -30,8 +30,8 @@ type code struct {
 	debug  bool // it is to run under a debugger
 	// opt is the folder that stands for /opt, or "" without layers.
 	opt string
-	// from is "make" or "zip", or "" for what the user wrote: only that may be
-	// source code.
+	// from is "make", "zip" or "inline", or "" for what the user wrote: only
+	// that may be source code of Go.
 	from string
 }
 
@@ -74,6 +74,10 @@ func (b *builder) prepare(ctx context.Context, spec *stack.Function, debug bool)
 
 // find makes and unpacks the code where that is asked for.
 func (b *builder) find(ctx context.Context, spec *stack.Function) (code, error) {
+	if spec.Inline != "" {
+		folder, err := b.writeInline(spec)
+		return code{path: folder, folder: true, from: "inline"}, err
+	}
 	info, err := os.Stat(spec.Code)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

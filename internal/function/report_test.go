@@ -51,8 +51,8 @@ func needLinux(t *testing.T) {
 	}
 }
 
-// reported invokes and returns the event in the feed.
-func reported(h *testHost, function, event string) telemetry.Event {
+// invokedEvent invokes and returns the event in the feed.
+func invokedEvent(h *testHost, function, event string) telemetry.Event {
 	h.t.Helper()
 	if _, err := h.Invoke(h.t.Context(), function, []byte(event)); err != nil {
 		h.t.Log(err)
@@ -65,7 +65,7 @@ func TestReport(t *testing.T) {
 	short.Timeout = 100 * time.Millisecond
 	h := newTestHost(t, nil, acting("echo", "echo", nil), acting("error", "error", nil), acting("die", "die", nil), short)
 
-	cold, warm := reported(h, "echo", "1"), reported(h, "echo", "2")
+	cold, warm := invokedEvent(h, "echo", "1"), invokedEvent(h, "echo", "2")
 	if r := cold.Report; r == nil || !r.Cold() || r.Billed != telemetry.Billed(cold.Duration, r.Init) || r.Billed < r.Init ||
 		r.MemoryMB != 256 || r.Status != telemetry.Success || r.ErrorType+r.Message != "" {
 		t.Errorf("cold: %+v of %+v", r, cold)
@@ -73,15 +73,15 @@ func TestReport(t *testing.T) {
 	if r := warm.Report; r == nil || r.Cold() || r.Billed != telemetry.Billed(warm.Duration, 0) {
 		t.Errorf("warm: %+v of %+v", r, warm)
 	}
-	if r := reported(h, "error", `{"text":"no"}`).Report; r == nil || r.Status != telemetry.Errored || r.ErrorType != "oddError" || r.Message != "" {
+	if r := invokedEvent(h, "error", `{"text":"no"}`).Report; r == nil || r.Status != telemetry.Errored || r.ErrorType != "oddError" || r.Message != "" {
 		t.Errorf("an error that the function posted: %+v", r)
 	}
-	e := reported(h, "die", "{}")
+	e := invokedEvent(h, "die", "{}")
 	if r, want := e.Report, "RequestId: "+e.RequestID+" Error: Runtime exited with error: exit status 3\nRuntime.ExitError"; r == nil ||
 		r.Status != telemetry.Errored || r.ErrorType != "Runtime.ExitError" || r.Message != want {
 		t.Errorf("a crash: %+v", r)
 	}
-	e = reported(h, "slow", fmt.Sprintf(`{"sleep":%d}`, time.Hour))
+	e = invokedEvent(h, "slow", fmt.Sprintf(`{"sleep":%d}`, time.Hour))
 	if r := e.Report; r == nil || r.Status != telemetry.TimedOut || e.Duration != short.Timeout || !strings.HasSuffix(r.Message, e.RequestID+" Task timed out after 0.10 seconds") {
 		t.Errorf("a time limit: %v, %+v", e.Duration, r)
 	}
@@ -90,7 +90,7 @@ func TestReport(t *testing.T) {
 // What never got to a process has no report.
 func TestNoReport(t *testing.T) {
 	h := newTestHost(t, nil, stack.Function{Name: "f", Runtime: "provided.al2023", Code: t.TempDir()})
-	if e := reported(h, "f", "{}"); e.Report != nil || !e.Failed || e.Text == "" {
+	if e := invokedEvent(h, "f", "{}"); e.Report != nil || !e.Failed || e.Text == "" {
 		t.Errorf("%+v", e)
 	}
 }
@@ -100,12 +100,12 @@ func TestNoReport(t *testing.T) {
 func TestMemoryUsed(t *testing.T) {
 	needLinux(t)
 	h := newTestHost(t, nil, acting("f", "use", nil))
-	first := reported(h, "f", "0").Report.MaxMemoryMB
+	first := invokedEvent(h, "f", "0").Report.MaxMemoryMB
 	if first < 2 || first > 60 {
 		t.Errorf("a Go function uses %d MB", first)
 	}
 	for _, event := range []string{"100", "0"} {
-		if got := reported(h, "f", event).Report.MaxMemoryMB; got < 100 || got > 200 {
+		if got := invokedEvent(h, "f", event).Report.MaxMemoryMB; got < 100 || got > 200 {
 			t.Errorf("event %s: %d MB, after 100", event, got)
 		}
 	}

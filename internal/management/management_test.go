@@ -134,6 +134,7 @@ func TestPostFeed(t *testing.T) {
 	}
 	for i, want := range []telemetry.Event{{}, {Failed: true, Text: apigw.ErrGone.Error()}, {Failed: true, Text: fail.Error()}} {
 		want.Kind, want.API, want.ConnectionID, want.Bytes, want.Time = telemetry.Posted, "sockets-api", id.String(), 5, events[i].Time
+		want.Seq = events[i].Seq
 		if events[i] != want {
 			t.Errorf("event %+v, want %+v", events[i], want)
 		}

@@ -90,7 +90,7 @@ func (l *loader) loadFunction(r *resource) {
 		l.problem(p.raw("PackageType"), "Gatepost runs functions as plain processes and cannot run a container image; package the function as Zip")
 		return
 	}
-	if f.Code, entry.leftOut = l.code(p); entry.leftOut != "" {
+	if entry.leftOut = l.code(p, &f); entry.leftOut != "" {
 		l.note(r, r.line, "the function is left out: "+entry.leftOut)
 		return
 	}
