@@ -129,7 +129,10 @@ func (b *builder) native(ctx context.Context, runtime runtimes.Runtime, spec *st
 			return program{}, err
 		}
 	}
-	p.rpc = runtime.Family == runtimes.Go1x || runtimes.OnlyRPC(p.argv[0])
+	// What goBuild builds has RPC only where the library knows nothing else. Some
+	// versions end at once when they are told to serve what they were built
+	// without.
+	p.rpc = runtimes.OnlyRPC(p.argv[0]) || runtime.Family == runtimes.Go1x && p.how != "go build"
 	return p, nil
 }
 
