@@ -160,9 +160,8 @@ type Route struct {
 	// Integration is nil for a route without a target: such a $connect lets
 	// every client in; any other such route answers with the error frame.
 	Integration *Integration `json:"integration,omitempty"`
-	// TwoWay is true when the route has both the expression
-	// RouteResponseSelectionExpression and a route response "$default": only
-	// then is the function's body sent back to the client.
+	// TwoWay is true when the route has a route response "$default": only then
+	// is the function's body sent back to the client.
 	TwoWay bool `json:"twoWay,omitempty"`
 	// Authorization is checked on $connect alone and holds for the life of the
 	// connection. Empty means AuthorizationNone.

@@ -24,9 +24,9 @@ var update = flag.Bool("update", false, "rewrite the expected parts of testdata/
 // options.json holds Options; want.json or want.err is expected; all other
 // files lie beside the template, and only with them code paths are looked for.
 func TestGolden(t *testing.T) {
-	// testdata/integrations.txtar has a VPC link; api-two-way-half.txtar has one
-	// half of what a two-way route needs, and the other.
-	conformance.Covers(t, "integration.vpc-link integration.two-way-needs-both")
+	// testdata/integrations.txtar has a VPC link; api-two-way-half.txtar has each
+	// half of what makes a route two-way.
+	conformance.Covers(t, "integration.vpc-link integration.two-way-response")
 	archives, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(archives) < 50 {
 		t.Fatalf("found %d archives in testdata, want 50 or more (%v)", len(archives), err)

@@ -76,7 +76,9 @@ func (a *apiLoader) checkRouteKey(p *properties, parts *apiParts, key string) bo
 }
 
 // answers reports whether the function's answer goes back to the client, which
-// takes both an expression on the route and a route response.
+// takes a route response. The expression on the route may be there too, as the
+// console writes it; AWS's own instructions ("Set up route responses for
+// WebSocket APIs") and samples do without.
 func (a *apiLoader) answers(p *properties, key string) bool {
 	expression := p.text("RouteResponseSelectionExpression")
 	_, hasResponse := a.responses[a.id(p.resource.id, 7)]
@@ -85,10 +87,8 @@ func (a *apiLoader) answers(p *properties, key string) bool {
 		a.problem(p.raw("RouteResponseSelectionExpression"), "the only expression is $default, not %s", quote(expression))
 	case expression != "" && !hasResponse:
 		a.note(p.resource, p.raw("RouteResponseSelectionExpression").line, "route "+key+" has a RouteResponseSelectionExpression and no RouteResponse: as on AWS nothing will be answered until an AWS::ApiGatewayV2::RouteResponse with the key $default exists for it")
-	case expression == "" && hasResponse:
-		a.note(p.resource, p.resource.line, "route "+key+" has a RouteResponse and no RouteResponseSelectionExpression: as on AWS nothing will be answered until it is $default")
 	}
-	return expression == "$default" && hasResponse
+	return hasResponse
 }
 
 // loadRequestParameters reads what $connect declares: a name and whether
