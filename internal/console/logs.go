@@ -116,9 +116,6 @@ func (l *logs) unknown(name string) string {
 
 // follow writes the recent lines and then those that come.
 func (l *logs) follow(r *http.Request, q logQuery, out *lineWriter) {
-	// The server's time for reading a request is not one for reading an answer;
-	// where there is none, there is none to lift.
-	_ = out.control.SetReadDeadline(time.Time{})
 	events, cancel := l.source.Subscribe()
 	defer cancel()
 	recent := l.source.Logs(q.Query)

@@ -201,3 +201,32 @@ func TestFollowersAreBounded(t *testing.T) {
 		t.Errorf("without following: %s", resp.Status)
 	}
 }
+
+// hasty is a source to which something happens between Subscribe and Logs.
+type hasty struct{ withFunctions }
+
+func (h hasty) Logs(q telemetry.Query) []telemetry.Event {
+	h.feed.Record(wrote("a", "1", "meanwhile"))
+	return h.feed.Logs(q)
+}
+
+// A line that comes while following begins is told once.
+func TestFollowTellsNothingTwice(t *testing.T) {
+	feed := telemetry.NewFeed()
+	server := httptest.NewServer(Handler(hasty{withFunctions{fixed{feed}}}, "secret"))
+	t.Cleanup(server.Close)
+	in := json.NewDecoder(ask(t, server, "follow=true").Body)
+	var got []string
+	for len(got) == 0 || got[len(got)-1] != "after" {
+		var l telemetry.Line
+		if err := in.Decode(&l); err != nil {
+			t.Fatal(err)
+		}
+		if got = append(got, l.Message); l.Message == "meanwhile" {
+			feed.Record(wrote("a", "1", "after"))
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("%q", got)
+	}
+}
