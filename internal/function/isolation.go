@@ -150,8 +150,8 @@ func (s *sandbox) end(p passed, sentence string) {
 	if !s.usage.passed.CompareAndSwap(nil, &p) {
 		return
 	}
+	s.function.pool.retire(s) // before anybody knows, so that no event comes any more
 	s.logLine(s.logs.current(), []byte("gatepost: "+sentence))
-	s.function.pool.retire(s)
 	s.kill()
 }
 
