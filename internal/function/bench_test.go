@@ -28,31 +28,37 @@ import (
 func BenchmarkInvoke(b *testing.B) {
 	event := bytes.Repeat([]byte("12345678"), 64)
 	for _, n := range []int{1, 4} {
-		b.Run(fmt.Sprintf("sandboxes=%d", n), func(b *testing.B) {
-			f := acting("echo", "echo", nil)
-			f.MaxConcurrency = n
-			h := newTestHost(b, nil, f)
-			var begin, all sync.WaitGroup
-			begin.Add(n)
-			start := make(chan struct{})
-			work := func(count int) {
-				begin.Done()
-				<-start
-				for range count {
-					h.invoke("echo", string(event))
-				}
-			}
-			warm(b, h, n)
-			for i := range n {
-				all.Go(func() { work(share(b.N, n, i)) })
-			}
-			begin.Wait()
-			measure(b, func() {
-				close(start)
-				all.Wait()
+		for _, freeze := range []bool{false, true} {
+			b.Run(fmt.Sprintf("sandboxes=%d/freeze=%v", n, freeze), func(b *testing.B) {
+				f := acting("echo", "echo", nil)
+				f.MaxConcurrency, f.Freeze = n, &freeze
+				benchmarkInvoke(b, newTestHost(b, nil, f), n, string(event))
 			})
-		})
+		}
 	}
+}
+
+// benchmarkInvoke has n callers at a time.
+func benchmarkInvoke(b *testing.B, h *testHost, n int, event string) {
+	var begin, all sync.WaitGroup
+	begin.Add(n)
+	start := make(chan struct{})
+	work := func(count int) {
+		begin.Done()
+		<-start
+		for range count {
+			h.invoke("echo", event)
+		}
+	}
+	warm(b, h, n)
+	for i := range n {
+		all.Go(func() { work(share(b.N, n, i)) })
+	}
+	begin.Wait()
+	measure(b, func() {
+		close(start)
+		all.Wait()
+	})
 }
 
 // BenchmarkFreeze measures what freezing adds to an invocation: one function that
