@@ -40,6 +40,7 @@ var sections = []section{
 	{"handshake", "an upgrade, no function on $connect", runHandshake},
 	{"post", "a signed POST @connections, read by its client", runPost},
 	{"invoke", "a function of aws-lambda-go through its Runtime API, all cores", runInvoke},
+	{"freeze", "a function that is frozen between its events, beside one that is not; a cold start", runFreeze},
 	{"start", "the whole program: gatepost demo", runStart},
 }
 
