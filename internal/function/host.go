@@ -1,6 +1,7 @@
 // Package function owns the functions of a stack: it builds them, runs each in
 // a bounded pool of sandboxes (a sandbox is one process), hands them events
-// through the Lambda Runtime API, and publishes their log lines.
+// through the Lambda Runtime API, and publishes their log lines. A function can
+// also be a handler of this process.
 //
 // The first names to know are Host, which the rest of Gatepost uses, pool,
 // which decides which sandbox gets which event, sandbox, which lives the life
