@@ -49,13 +49,14 @@ const callWithin = 10 * time.Second
 //	ws expect NAME TEXT [1s]   hold that the next message is TEXT (or, with a
 //	                           leading ~, contains it), within a time
 //	ws expectfile NAME FILE [1s]  the same with a file's bytes
+//	ws eventually NAME TEXT    hold that this message comes, after any others
 //	ws none NAME 200ms         hold that no message comes for a time
 //	ws closed NAME CODE        hold that the server closes with a code
 //	ws close NAME              close with 1000
 //	ws kill NAME               reset the socket without a close frame
 func ws(ts *testscript.TestScript, neg bool, args []string) {
 	verbs := map[string]func(*testscript.TestScript, []string){
-		"open": wsOpen, "deflated": wsDeflated, "refused": wsRefused, "send": wsSend, "binary": wsBinary, "expect": wsExpect, "expectfile": wsExpectFile,
+		"open": wsOpen, "deflated": wsDeflated, "refused": wsRefused, "send": wsSend, "binary": wsBinary, "expect": wsExpect, "expectfile": wsExpectFile, "eventually": wsEventually,
 		"none": wsNone, "closed": wsClosed, "close": wsClose, "kill": wsKill,
 	}
 	if neg || len(args) < 2 || verbs[args[0]] == nil {
@@ -179,6 +180,23 @@ func wsExpectFile(ts *testscript.TestScript, args []string) {
 	expect(ts, args[0], within(ts, args, deliverWithin), func(frame string) bool { return frame == want }, fmt.Sprintf("the %d bytes of %s", len(want), args[1]))
 }
 
+func wsEventually(ts *testscript.TestScript, args []string) {
+	c, end := named(ts, args[0]), time.After(2*callWithin)
+	for {
+		select {
+		case frame, ok := <-c.frames:
+			if !ok {
+				ts.Fatalf("%s was closed: %v", args[0], <-c.ended)
+			}
+			if frame == args[1] {
+				return
+			}
+		case <-end:
+			ts.Fatalf("%s did not get %s within %s", args[0], args[1], 2*callWithin)
+		}
+	}
+}
+
 // within is the third argument, or else a default.
 func within(ts *testscript.TestScript, args []string, otherwise time.Duration) time.Duration {
 	if len(args) < 3 {
@@ -248,14 +266,17 @@ func config(ts *testscript.TestScript) aws.Config {
 	}
 }
 
-// roster N waits until the table SocketRoster holds N rows, asked with the
-// AWS SDK.
+// roster N [TABLE] waits until a table, SocketRoster or the one given, holds N
+// rows, asked with the AWS SDK.
 func roster(ts *testscript.TestScript, neg bool, args []string) {
-	client := dynamodb.NewFromConfig(config(ts))
+	client, table := dynamodb.NewFromConfig(config(ts)), "SocketRoster"
+	if len(args) > 1 {
+		table = args[1]
+	}
 	eventually(ts, callWithin, func() error {
-		out, err := client.Scan(context.Background(), &dynamodb.ScanInput{TableName: aws.String("SocketRoster")})
+		out, err := client.Scan(context.Background(), &dynamodb.ScanInput{TableName: &table})
 		if err == nil && strconv.Itoa(len(out.Items)) != args[0] {
-			err = fmt.Errorf("the roster has %d rows, want %s", len(out.Items), args[0])
+			err = fmt.Errorf("%s has %d rows, want %s", table, len(out.Items), args[0])
 		}
 		return err
 	})
