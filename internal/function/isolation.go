@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -34,16 +33,6 @@ const (
 )
 
 const (
-	// watchWorking is how often the warden looks while a sandbox works, and
-	// watchResting how often while none does, and at any folder.
-	watchWorking = 100 * time.Millisecond
-	watchResting = 2 * time.Second
-	// watchShare bounds what the warden costs on a machine with many processes
-	// or a full folder: it rests so many times as long as a look took.
-	watchShare = 50
-)
-
-const (
 	// worthReading is how long an invocation must have taken for its peak to be
 	// read at its end: then the reading costs less than a hundredth.
 	worthReading = time.Millisecond
@@ -58,9 +47,10 @@ type usage struct {
 	// status is where the process's own peak stands; nil where there is none.
 	// It belongs to the process, not to whoever gets its id later.
 	status *os.File
-	peak   atomic.Int64 // the most memory so far, in bytes
-	spared atomic.Int64 // the peak that was looked into last, and found to be no leak
-	read   atomic.Int64 // when the process's own peak was read last, in Unix nanoseconds
+	peak   atomic.Int64          // the most memory so far, in bytes
+	spared atomic.Int64          // the peak that was looked into last, and found to be no leak
+	read   atomic.Int64          // when the process's own peak was read last, in Unix nanoseconds
+	group  atomic.Pointer[group] // as it was at the last look at all processes
 	passed atomic.Pointer[passed]
 }
 
@@ -226,156 +216,4 @@ func diskSize(info fs.FileInfo) int64 {
 		return stat.Blocks * 512
 	}
 	return info.Size()
-}
-
-// group is a process group's share of what the processes of the machine use.
-type group struct {
-	resident int64 // memory in bytes, pages that are shared counted for each
-	pids     []int
-}
-
-// warden looks after the memory and the folders of a host's sandboxes. It runs
-// while there are any: often while one works, seldom otherwise. The zero value is
-// ready.
-type warden struct {
-	touched atomic.Bool // an event came since the last look
-
-	mu        sync.Mutex
-	sandboxes map[*sandbox]struct{} // nil while the warden does not run
-	wake      chan struct{}         // a token ends the rest before the next look
-}
-
-// add has a sandbox watched, from now on.
-func (w *warden) add(s *sandbox) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.touched.Store(true)
-	if w.sandboxes == nil {
-		w.sandboxes, w.wake = make(map[*sandbox]struct{}), make(chan struct{}, 1)
-		s.host.sandboxes.Go(w.run)
-	}
-	w.sandboxes[s] = struct{}{}
-	w.wakeLocked()
-}
-
-func (w *warden) remove(s *sandbox) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.sandboxes, s)
-	if len(w.sandboxes) == 0 {
-		w.wakeLocked()
-	}
-}
-
-// touch tells that a sandbox gets an event or asks for one. It is called for
-// each, so it does next to nothing while the warden is awake.
-func (w *warden) touch() {
-	if w.touched.Load() {
-		return
-	}
-	w.touched.Store(true)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.wakeLocked()
-}
-
-func (w *warden) wakeLocked() {
-	select {
-	case w.wake <- struct{}{}:
-	default: // it is about to look, or does not run
-	}
-}
-
-// run looks until there is nothing to look after.
-func (w *warden) run() {
-	var folders time.Time // when the next look at the folders is due
-	for {
-		sandboxes := w.list()
-		if sandboxes == nil {
-			return
-		}
-		working := w.touched.Swap(false)
-		for _, s := range sandboxes {
-			working = working || s.function.pool.works(s)
-		}
-		began := time.Now()
-		lookAtMemory(sandboxes)
-		if !began.Before(folders) {
-			before := time.Now()
-			for _, s := range sandboxes {
-				s.checkFolder()
-			}
-			folders = time.Now().Add(max(watchResting, watchShare*time.Since(before)))
-		}
-		pause := watchResting
-		if working {
-			pause = watchWorking
-		}
-		w.rest(max(pause, watchShare*time.Since(began)), working)
-	}
-}
-
-// list returns the sandboxes, or nil when the warden has ended.
-func (w *warden) list() []*sandbox {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.sandboxes) == 0 {
-		w.sandboxes = nil
-		return nil
-	}
-	list := make([]*sandbox, 0, len(w.sandboxes))
-	for s := range w.sandboxes {
-		list = append(list, s)
-	}
-	return list
-}
-
-// rest waits before the next look. While a sandbox works only the end of the
-// last one cuts it short; otherwise the next event does, too.
-func (w *warden) rest(pause time.Duration, working bool) {
-	w.mu.Lock()
-	wake, none := w.wake, len(w.sandboxes) == 0
-	w.mu.Unlock()
-	if none {
-		return
-	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-			return
-		case <-wake:
-			if !working || w.empty() {
-				return
-			}
-		}
-	}
-}
-
-func (w *warden) empty() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.sandboxes) == 0
-}
-
-func lookAtMemory(sandboxes []*sandbox) {
-	groups := make(map[int]*group, len(sandboxes))
-	for _, s := range sandboxes {
-		groups[s.usage.pid] = &group{}
-	}
-	if !readGroups(groups) {
-		return
-	}
-	for _, s := range sandboxes {
-		s.checkMemory(groups[s.usage.pid])
-	}
-}
-
-// works reports whether a sandbox starts, has an event, or has not asked for
-// the next one yet.
-func (p *pool) works(s *sandbox) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return s.standing.find(starting, running, finishing, lingering) != nil
 }

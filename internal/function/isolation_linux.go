@@ -111,6 +111,33 @@ func readGroups(groups map[int]*group) bool {
 	return true
 }
 
+// readMembers returns what a group uses of which the first process and perhaps
+// others are known. ok is false once the first has ended.
+func readMembers(leader int, status *os.File, known []int) (g *group, ok bool) {
+	if status == nil {
+		return nil, false
+	}
+	buf := buffers.Get().(*[8 << 10]byte)
+	defer buffers.Put(buf)
+	n, _ := status.ReadAt(buf[:], 0)
+	g = &group{pids: []int{leader}}
+	if g.resident, ok = kilobytes(buf[:n], "\nVmRSS:"); !ok {
+		return nil, false
+	}
+	for _, pid := range known {
+		if pid == leader {
+			continue
+		}
+		n := readSmall("/proc/"+strconv.Itoa(pid)+"/stat", buf[:])
+		// The id may be somebody else's by now.
+		if p, ok := parseStat(buf[:n]); ok && (p.group == leader || p.session == leader) {
+			g.resident += p.resident
+			g.pids = append(g.pids, pid)
+		}
+	}
+	return g, true
+}
+
 // readSmall reads a file of /proc. A process that has ended has none.
 func readSmall(path string, buf []byte) int {
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)

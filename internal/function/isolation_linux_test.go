@@ -87,7 +87,7 @@ func TestMappedFilesAreNoLeak(t *testing.T) {
 	h := newTestHost(t, nil, limited("f", "map a file"))
 	h.invoke("f", "{}")
 	sandboxes := h.warden.list()
-	lookAtMemory(sandboxes)
+	lookAtGroups(sandboxes)
 	s := sandboxes[0]
 	if peak := s.usage.peak.Load(); peak < 200<<20 {
 		t.Errorf("the file was not resident: %d bytes", peak)

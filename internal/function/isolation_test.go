@@ -92,7 +92,7 @@ func TestNoMemoryLimit(t *testing.T) {
 	for range 2 {
 		h.invoke("leak", "150")
 	}
-	lookAtMemory(h.warden.list())
+	lookAtGroups(h.warden.list())
 	h.invoke("leak", "0")
 	h.awaitInvoked()
 	h.awaitInvoked()
