@@ -91,7 +91,7 @@ func (b *builder) unbuilt(layer stack.Layer) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("Gatepost does not install packages (BuildMethod %s), and %s has none of %s: build the layer first, and point ContentUri to what comes out",
+	return fmt.Errorf("packages are not installed here (BuildMethod %s), and %s has none of %s: build the layer first, and point ContentUri to what comes out",
 		layer.BuildMethod, layer.Content, strings.Join(layout, ", "))
 }
 

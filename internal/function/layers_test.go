@@ -157,7 +157,7 @@ func TestLayersThatCannotBeHad(t *testing.T) {
 		"text":     {[]stack.Layer{{LogicalID: "L", Content: filepath.Join(text, "text")}}, "is neither a folder nor a zip archive"},
 		"bomb":     {[]stack.Layer{{LogicalID: "L", Content: bomb}, {LogicalID: "M", Content: bomb}}, "larger than the 262144000 bytes"},
 		"hostile":  {[]stack.Layer{{LogicalID: "L", Content: hostile}}, "leads out of the archive"},
-		"packages": {[]stack.Layer{{LogicalID: "L", Content: text, BuildMethod: "python3.12"}}, "Gatepost does not install packages (BuildMethod python3.12)"},
+		"packages": {[]stack.Layer{{LogicalID: "L", Content: text, BuildMethod: "python3.12"}}, "packages are not installed here (BuildMethod python3.12)"},
 	}
 	h := newTestHost(t, nil)
 	for name, tt := range tests {
