@@ -245,7 +245,7 @@ func TestBridgeFaults(t *testing.T) {
 		{"mute", typeTimeout, "Init timed out after 0.20 seconds", 200 * time.Millisecond},
 	} {
 		f := acting("f", tt.behaviour, nil)
-		f.Runtime = runtimes.IDGo1x
+		f.Runtime, f.Timeout = runtimes.IDGo1x, tt.init // the time of a second init
 		h := newTestHost(t, func(h *Host) { h.limits.init = tt.init }, f)
 		if e := h.invokeError("f", "{}"); e.Type != tt.typ || !strings.Contains(e.Message, tt.message) {
 			t.Errorf("%s: %v", tt.behaviour, e)

@@ -376,6 +376,34 @@ func TestResponsesAreNotShared(t *testing.T) {
 	all.Wait()
 }
 
+// A handler may use the bytes that it has returned again.
+func TestAResponseIsTheCallers(t *testing.T) {
+	buffer := make([]byte, 1)
+	h := newTestHost(t, nil)
+	h.addHandler(inThisProcess("f"), handlerFunc(func(_ context.Context, event []byte) ([]byte, error) {
+		copy(buffer, event)
+		return buffer, nil
+	}))
+	first, err := h.Invoke(t.Context(), "f", []byte("1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second := h.invoke("f", "2"); string(first) != "1" || second != "2" {
+		t.Errorf("the responses are %s and %s", first, second)
+	}
+}
+
+// A stack trace shows as many calls as aws-lambda-go's.
+func TestDeepPanicInProcess(t *testing.T) {
+	h := newTestHost(t, nil, acting("there", "sink", nil))
+	h.addHandler(inThisProcess("here"), NewHandler(func() error { return sink(100) }))
+	for _, name := range []string{"there", "here"} {
+		if n := strings.Count(string(h.invokeError(name, "{}").Payload), `"path"`); n != maxFrames {
+			t.Errorf("%s: the trace has %d calls", name, n)
+		}
+	}
+}
+
 func TestAddHandlerRefuses(t *testing.T) {
 	h := newTestHost(t, nil)
 	good := handlerFunc(func(context.Context, []byte) ([]byte, error) { return nil, nil })

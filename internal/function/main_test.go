@@ -59,6 +59,7 @@ var behaviours = map[string]func(){
 	"folder":        handle(os.Getwd),
 	"error":         handle(func(o order) error { return &oddError{o.Text} }),
 	"panic":         handle(func() error { panic("out of cheese") }),
+	"sink":          handle(func() error { return sink(100) }),
 	"die":           handle(func() { os.Exit(3) }),
 	"kill":          handle(func() error { return syscall.Kill(os.Getpid(), syscall.SIGKILL) }),
 	"sleep":         handle(func(o order) (int, error) { time.Sleep(o.Sleep); return os.Getpid(), nil }),
@@ -89,6 +90,13 @@ var behaviours = map[string]func(){
 	"sigterm": sigterm,
 	"hold":    func() { hold(os.Args[1]); time.Sleep(time.Hour) },
 	"host":    liveAsHost,
+}
+
+func sink(left int) error {
+	if left == 0 {
+		panic("at the bottom")
+	}
+	return sink(left - 1)
 }
 
 func handle(handler any) func() { return func() { lambda.Start(handler) } }
