@@ -232,12 +232,12 @@ var wsModules = sync.OnceValues(func() (string, error) {
 	if _, err := os.Stat(filepath.Join(modules, "ws", "package.json")); err == nil {
 		return modules, nil
 	}
-	return modules, installModules(dir)
+	return modules, installModules(programs, dir)
 })
 
-// installModules runs npm ci in a folder beside dir and moves it there when all
-// is well, so that nobody finds it half done.
-func installModules(dir string) error {
+// installModules runs npm ci for the package.json of a folder in a folder beside
+// dir and moves it there when all is well, so that nobody finds it half done.
+func installModules(from, dir string) error {
 	if _, err := exec.LookPath("npm"); err != nil {
 		return errors.New("Node's ws is not there: install Node 20 with npm")
 	}
@@ -250,7 +250,7 @@ func installModules(dir string) error {
 	}
 	defer os.RemoveAll(fresh)
 	for _, name := range []string{"package.json", "package-lock.json"} {
-		text, err := os.ReadFile(filepath.Join(programs, name))
+		text, err := os.ReadFile(filepath.Join(from, name))
 		if err != nil {
 			return err
 		}

@@ -47,7 +47,8 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir:       "testdata",
+		Condition: condition,
 		Setup: func(env *testscript.Env) error {
 			env.Vars = append(env.Vars, goEnv...)
 			env.Setenv("REPO", repo)
@@ -93,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"halfopen":  halfOpen,
 			"flood":     flood,
 			"churn":     churn,
+			"packages":  packages,
 			"gone":      gone,
 		},
 	})

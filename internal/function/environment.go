@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -23,7 +24,11 @@ const functionVersion = "$LATEST"
 // reserved ones.
 func (s *sandbox) environment() []string {
 	all := s.defaults()
+	libraries := all["LD_LIBRARY_PATH"]
 	maps.Copy(all, s.program.environment)
+	if layers := s.program.environment["LD_LIBRARY_PATH"]; layers != "" {
+		all["LD_LIBRARY_PATH"] = libraries + ":" + layers
+	}
 	maps.Copy(all, s.host.config.Environment)
 	maps.Copy(all, s.function.spec.Environment)
 	maps.Copy(all, s.reserved())
@@ -46,10 +51,14 @@ func (s *sandbox) defaults() map[string]string {
 	if path == "" {
 		path = "/usr/local/bin:/usr/bin:/bin"
 	}
+	root := s.program.taskRoot(s.dir)
 	return map[string]string{
 		"LANG": "en_US.UTF-8",
 		"PATH": path,
 		"TZ":   ":UTC",
+		// Libraries that lie beside the code, behind the system's own; the runtime
+		// adds those of layers.
+		"LD_LIBRARY_PATH": "/lib64:/usr/lib64:" + root + ":" + filepath.Join(root, "lib"),
 		// An empty home keeps SDKs from the user's own ~/.aws.
 		"HOME":   s.dir,
 		"TMPDIR": s.dir,

@@ -182,7 +182,8 @@ func TestEnvironment(t *testing.T) {
 		"AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
 		"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f",
 		"AWS_LAMBDA_LOG_FORMAT": "Text", "HOME": got["TMPDIR"], "LAMBDA_TASK_ROOT": got["TMPDIR"],
-		"PATH": os.Getenv("PATH"),
+		"PATH": os.Getenv("PATH"), "LD_LIBRARY_PATH": "/lib64:/usr/lib64:" + got["TMPDIR"] + ":" + got["TMPDIR"] + "/lib",
+		"AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR", "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000", "LAMBDA_RUNTIME_DIR": got["TMPDIR"],
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)

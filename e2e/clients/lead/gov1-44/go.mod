@@ -1,0 +1,13 @@
+module lead/gov1-44
+
+go 1.26.0
+
+require lead/sdk1 v0.0.0
+
+require (
+	github.com/aws/aws-lambda-go v1.55.1 // indirect
+	github.com/aws/aws-sdk-go v1.44.334 // indirect
+	github.com/jmespath/go-jmespath v0.4.0 // indirect
+)
+
+replace lead/sdk1 => ../sdk1

@@ -1,0 +1,8 @@
+module lead/sdk1
+
+go 1.26.0
+
+require (
+	github.com/aws/aws-lambda-go v1.55.1
+	github.com/aws/aws-sdk-go v1.17.14
+)
