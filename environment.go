@@ -82,6 +82,7 @@ func (h *house) environment(f stack.Function) map[string]string {
 		own = make(map[string]string)
 	}
 	maps.Copy(own, f.Environment)
+	own["AWS_LAMBDA_METADATA_API"], own["AWS_LAMBDA_METADATA_TOKEN"] = reachable(h.aws.Addr()), h.metadata.token(f.Name)
 	around := h.surroundings()
 	around.ProxyURL = h.proxy.URL(h.proxyAt.Addr(), f.Name)
 	return intercept.Environment(around, own)

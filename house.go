@@ -39,6 +39,7 @@ type house struct {
 	proxy     *intercept.Proxy
 	proxyAt   net.Listener
 	hook      string // the file that leads Node.js to the proxy
+	metadata  *metadata
 	apis      []*api
 	bus       *bus.Bus
 	tables    *dynamodb.Service
@@ -219,6 +220,7 @@ func (h *house) openProxy() (err error) {
 		return fmt.Errorf("listen for the functions' proxy: %w", err)
 	}
 	h.onClose(func() error { h.proxyAt.Close(); return nil })
+	h.metadata = newMetadata(h.cfg.Stack.Region)
 	if h.hook, err = intercept.WriteHook(h.dir.Path); err != nil {
 		return err
 	}

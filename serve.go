@@ -30,7 +30,7 @@ func (h *house) serve() error {
 			h.fail(fmt.Errorf("serve the functions' proxy: %w", err))
 		}
 	})
-	h.serveHTTP(ctx, h.aws, h.httpServer(h.awsHandler()))
+	h.serveHTTP(ctx, h.aws, h.httpServer(h.metadata.before(h.awsHandler())))
 	h.serveHTTP(ctx, h.admin, h.httpServer(console.Handler(h, h.secrets.AdminToken)))
 	h.pollQueues()
 	h.topics.Start()
