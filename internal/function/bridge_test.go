@@ -84,7 +84,7 @@ func oldSource(t *testing.T) string {
 func TestOldLibrary(t *testing.T) {
 	source := oldSource(t)
 	h := newTestHost(t, nil,
-		stack.Function{Name: "old", Runtime: runtimes.IDGo1x, Handler: "main", Code: source, Timeout: 5 * time.Minute, MemoryMB: 128},
+		stack.Function{Name: "old", Runtime: runtimes.IDGo1x, Handler: "main", Code: source, Timeout: 5 * time.Minute, MemoryMB: 1024},
 		stack.Function{Name: "provided", Runtime: "provided.al2", Handler: "bootstrap", Code: source, Timeout: 20 * time.Second},
 		stack.Function{Name: "slow", Runtime: runtimes.IDGo1x, Handler: "main", Code: source, Timeout: 100 * time.Millisecond})
 	if err := h.Build(t.Context(), nil); err != nil {

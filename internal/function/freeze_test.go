@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gatepost-dev/gatepost/internal/function/runtimes"
 	"github.com/gatepost-dev/gatepost/stack"
 )
@@ -382,5 +384,19 @@ func TestFrozenStatus(t *testing.T) {
 	text, err := json.Marshal(h.Functions()[0])
 	if err != nil || !strings.Contains(string(text), `"frozen":1`) {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// A process has a session and a group of its own.
+func TestOwnSession(t *testing.T) {
+	h := newTestHost(t, nil, acting("f", "pid", nil))
+	pid, err := strconv.Atoi(h.invoke("f", "{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := unix.Getsid(pid)
+	group, err2 := unix.Getpgid(pid)
+	if err != nil || err2 != nil || session != pid || group != pid {
+		t.Errorf("process %d has the session %d and the group %d: %v %v", pid, session, group, err, err2)
 	}
 }

@@ -116,7 +116,8 @@ func TestCustomRuntimeInALayer(t *testing.T) {
 		t.Fatal(err)
 	}
 	opt := h.functions["g"].program.environment[optVariable]
-	for _, want := range []string{"GATEPOST_OPT=" + opt, "LD_LIBRARY_PATH=" + opt + "/lib", "LAMBDA_TASK_ROOT=" + own, "PATH=" + opt + "/bin:" + os.Getenv("PATH")} {
+	libraries := "LD_LIBRARY_PATH=/lib64:/usr/lib64:" + own + ":" + own + "/lib:" + opt + "/lib"
+	for _, want := range []string{"GATEPOST_OPT=" + opt, libraries, "LAMBDA_TASK_ROOT=" + own, "PATH=" + opt + "/bin:" + os.Getenv("PATH")} {
 		if !slices.Contains(environ, want) {
 			t.Errorf("%s is not in %q", want, environ)
 		}
