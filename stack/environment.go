@@ -38,7 +38,7 @@ var variableName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)
 func CheckVariable(name, value string) error {
 	switch {
 	case slices.Contains(reserved, name):
-		return fmt.Errorf("Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys "+
+		return fmt.Errorf("refused on AWS: Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys "+
 			"that are currently not supported for modification. Reserved keys used in this request: %s (remove it: Lambda sets it itself, and so does Gatepost)", name)
 	case !variableName.MatchString(name):
 		return errors.New("the name of a variable is a letter, then letters, digits and underscores, at least two characters")
@@ -52,7 +52,7 @@ func CheckVariable(name, value string) error {
 // more than Lambda takes. No value is in it.
 func CheckEnvironmentSize(variables map[string]string) error {
 	if size := environmentSize(variables); size > MaxEnvironment {
-		return fmt.Errorf("Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit: "+
+		return fmt.Errorf("refused on AWS: Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit: "+
 			"names and values have %d bytes as JSON, and may have %d", size, MaxEnvironment)
 	}
 	return nil

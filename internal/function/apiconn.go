@@ -143,6 +143,7 @@ func matchRoute(path []byte) (method string, r route, id []byte) {
 // next asks for an event. The answer is written by deliver, now or later.
 func (c *apiConn) next(req *request, _, _ []byte, _ bool) error {
 	s := c.api.sandbox
+	s.logs.ready()
 	s.attribute("")
 	c.parked = true
 	inv, ok := c.pool().ready(s, c)

@@ -146,7 +146,10 @@ func readSmall(path string, buf []byte) int {
 	}
 	defer syscall.Close(fd)
 	n, err := syscall.Read(fd, buf)
-	return max(0, n)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // processNumbers is what counts of /proc/PID/stat.

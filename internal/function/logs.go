@@ -31,6 +31,7 @@ type logs struct {
 	raw  syscall.RawConn
 	emit func(requestID string, line []byte)
 	done chan struct{}
+	init sync.Once // the lines of the init phase
 
 	mu        sync.Mutex
 	requestID string
@@ -149,6 +150,10 @@ func (l *logs) current() string {
 	defer l.mu.Unlock()
 	return l.requestID
 }
+
+// ready gives out what the sandbox wrote before it asked for its first event:
+// those lines belong to no invocation, as on Lambda. It may be called for each.
+func (l *logs) ready() { l.init.Do(l.drain) }
 
 // drain gives out everything that was written before the call.
 func (l *logs) drain() {
