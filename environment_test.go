@@ -50,7 +50,7 @@ func TestOverrideRefuses(t *testing.T) {
 		want string
 	}{
 		{map[string]map[string]string{"gone": {"A1": "hunter2"}}, `variables are set for the function "gone", which the stack does not declare; it declares publish (Publisher), echo`},
-		{map[string]map[string]string{"echo": {"AWS_REGION": "hunter2"}}, `the variable "AWS_REGION" of function echo: Lambda was unable to configure`},
+		{map[string]map[string]string{"echo": {"AWS_REGION": "hunter2"}}, `the variable "AWS_REGION" of function echo: refused on AWS: Lambda was unable to configure`},
 		{map[string]map[string]string{"": {"1A": "hunter2"}}, `the variable "1A" of function publish: the name of a variable`},
 	} {
 		if _, err := New(Config{Stack: twoFunctions(), Override: c.by}); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {

@@ -27,6 +27,8 @@ import (
 type house struct {
 	cfg     Config
 	feed    *telemetry.Feed
+	watched <-chan telemetry.Event // for Config.Watch; nil without
+	unwatch func()
 	closers []func() error
 
 	dir       *instance.Dir
@@ -61,6 +63,10 @@ type house struct {
 // open opens every part, ground floor first, and serves nothing yet.
 func open(ctx context.Context, cfg Config) (*house, error) {
 	h := &house{cfg: cfg, feed: telemetry.NewFeed(), failed: make(chan error, 1)}
+	if cfg.Watch != nil { // from the first event: functions may start while the rest opens
+		h.watched, h.unwatch = h.feed.Subscribe()
+		h.onClose(func() error { h.unwatch(); return nil })
+	}
 	steps := []func(context.Context) error{
 		h.openData, h.openCA, h.openPorts, h.openElsewhere, h.openTables, h.openQueues, h.openEndpoint, h.openFunctions, h.openTopics, h.openLambda, h.openAPIs,
 	}

@@ -97,13 +97,12 @@ func (h *house) watch(ctx context.Context) {
 	if h.cfg.Watch == nil {
 		return
 	}
-	events, cancel := h.feed.Subscribe()
 	h.running.Go(func() {
 		<-ctx.Done()
-		cancel()
+		h.unwatch()
 	})
 	h.running.Go(func() {
-		for e := range events {
+		for e := range h.watched {
 			h.cfg.Watch(e)
 		}
 	})

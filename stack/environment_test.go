@@ -151,9 +151,9 @@ func TestWithoutSecrets(t *testing.T) {
 
 func TestValidateRefusesEnvironments(t *testing.T) {
 	for want, environment := range map[string]map[string]string{
-		`function echo, variable "AWS_REGION": Lambda was unable to configure`:                 {"AWS_REGION": "a"},
+		`function echo, variable "AWS_REGION": refused on AWS: Lambda was unable to configure`:                 {"AWS_REGION": "a"},
 		`function echo, variable "1A": the name of a variable`:                                 {"1A": "a"},
-		`function echo: Lambda was unable to configure your environment variables because the`: {"LONG": strings.Repeat("a", 5000)},
+		`function echo: refused on AWS: Lambda was unable to configure your environment variables because the`: {"LONG": strings.Repeat("a", 5000)},
 	} {
 		s := sockets()
 		s.Functions[0].Environment = environment

@@ -207,7 +207,7 @@ func TestMaxEvents(t *testing.T) {
 	}
 	for _, tt := range tests {
 		f := acting("f", "environ", nil)
-		f.Runtime, f.MaxConcurrency = tt.runtime, tt.most
+		f.Runtime, f.MaxConcurrency, f.MemoryMB = tt.runtime, tt.most, 1024 // the race detector needs some
 		if tt.own != "" {
 			f.Environment[concurrencyVariable] = tt.own
 		}
