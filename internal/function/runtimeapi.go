@@ -46,7 +46,7 @@ type runtimeAPI struct {
 	closed     bool
 }
 
-// newRuntimeAPI opens the port and serves it.
+// newRuntimeAPI opens the port. Nobody is answered before begin.
 func newRuntimeAPI(s *sandbox) (*runtimeAPI, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -59,9 +59,12 @@ func newRuntimeAPI(s *sandbox) (*runtimeAPI, error) {
 			"Lambda-Runtime-Invoked-Function-Arn: " + s.function.arn + "\r\nLambda-Runtime-Aws-Request-Id: "),
 		conns: make(map[*apiConn]struct{}),
 	}
-	a.tasks.Go(a.accept)
 	return a, nil
 }
+
+// begin answers the process, once all is known of it. What it asked before that
+// waits in the kernel.
+func (a *runtimeAPI) begin() { a.tasks.Go(a.accept) }
 
 // address is the value of AWS_LAMBDA_RUNTIME_API.
 func (a *runtimeAPI) address() string { return a.listener.Addr().String() }

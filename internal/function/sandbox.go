@@ -114,6 +114,7 @@ func (s *sandbox) start() (p *process, err error) {
 	s.bound(p)
 	s.host.log.Debug("sandbox started", "function", s.function.spec.Name, "pid", p.cmd.Process.Pid)
 	s.started(p)
+	s.api.begin()
 	if s.bridge != nil {
 		s.host.sandboxes.Go(s.bridge.run)
 	}
