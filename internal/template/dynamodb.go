@@ -14,6 +14,9 @@ func tableTypes() map[string]resourceType {
 			"TableId":   func(e *evaluator, r *resource) (string, error) { return e.uuid(r.id), nil },
 			"StreamArn": streamARN,
 		}},
+		"AWS::Serverless::SimpleTable": {complete: true, ref: named("TableName"), attributes: map[string]attribute{
+			"Arn": arnOf("dynamodb", "table/", "TableName"),
+		}},
 	}
 }
 
@@ -32,15 +35,10 @@ var tableNameForm = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
 // loadTable reads AWS::DynamoDB::Table.
 func (l *loader) loadTable(r *resource) {
 	p := l.properties(r)
-	t := stack.Table{LogicalID: r.id, Line: r.line, Name: l.name(p, "TableName", tableNameForm, "3 to 255 letters, digits, dots, hyphens and underscores")}
-	if t.Name == "" {
+	t, ok := l.namedTable(r, p)
+	if !ok {
 		return
 	}
-	if slices.ContainsFunc(l.stack.Tables, func(other stack.Table) bool { return other.Name == t.Name }) {
-		l.problem(nodeOr(p.raw("TableName"), r.node), "another table of this template has the name %s already; names are unique", t.Name)
-		return
-	}
-	t.ARN = l.arn("dynamodb", "table/"+t.Name)
 	p.require("KeySchema", "it names the attributes of the table's key")
 	p.require("AttributeDefinitions", "it gives the types of the key's attributes")
 	t.Attributes = l.attributes(p)
@@ -59,6 +57,20 @@ func (l *loader) loadTable(r *resource) {
 			"ImportSourceSpecification":  "the table begins empty",
 		})
 	l.stack.Tables = append(l.stack.Tables, t)
+}
+
+// namedTable begins a table with its name, which must be its own.
+func (l *loader) namedTable(r *resource, p *properties) (t stack.Table, ok bool) {
+	t = stack.Table{LogicalID: r.id, Line: r.line, Name: l.name(p, "TableName", tableNameForm, "3 to 255 letters, digits, dots, hyphens and underscores")}
+	if t.Name == "" {
+		return t, false
+	}
+	if slices.ContainsFunc(l.stack.Tables, func(other stack.Table) bool { return other.Name == t.Name }) {
+		l.problem(nodeOr(p.raw("TableName"), r.node), "another table of this template has the name %s already; names are unique", t.Name)
+		return t, false
+	}
+	t.ARN = l.arn("dynamodb", "table/"+t.Name)
+	return t, true
 }
 
 func (l *loader) attributes(p *properties) []stack.Attribute {

@@ -238,6 +238,7 @@ func (l *loader) run(root *node) {
 	l.each(l.loadDeadLetters, "AWS::Lambda::Function", "AWS::Serverless::Function")
 	l.each(l.loadInvokeConfig, "AWS::Lambda::EventInvokeConfig")
 	l.each(l.loadTable, "AWS::DynamoDB::Table")
+	l.each(l.loadSimpleTable, "AWS::Serverless::SimpleTable")
 	l.each(l.loadMapping, "AWS::Lambda::EventSourceMapping")
 	l.each(l.loadPermission, "AWS::Lambda::Permission")
 	l.loadAPIs()

@@ -46,7 +46,7 @@ var runTypes = []string{
 	"AWS::Lambda::Function", "AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig",
 	"AWS::Lambda::LayerVersion", "AWS::Serverless::LayerVersion",
 	"AWS::Serverless::Function", "AWS::Serverless::WebSocketApi",
-	"AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::DynamoDB::Table",
+	"AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::DynamoDB::Table", "AWS::Serverless::SimpleTable",
 }
 
 // inertTypes mean nothing on one machine: permissions, which are not enforced

@@ -14,6 +14,8 @@ func (l *loader) expand(r *resource, globals *node) {
 		l.mergeGlobals(r, globals.field("Function"))
 		l.expandEvents(r)
 		l.expandInvokeConfig(r)
+	case "AWS::Serverless::SimpleTable":
+		l.mergeGlobals(r, globals.field("SimpleTable"))
 	case "AWS::Serverless::LayerVersion":
 		l.mergeGlobals(r, globals.field("LayerVersion"))
 	case "AWS::Serverless::WebSocketApi":
@@ -25,7 +27,7 @@ func (l *loader) expand(r *resource, globals *node) {
 // globalsOf are the kinds of resources for which Globals may give defaults, and
 // whether Gatepost runs them.
 var globalsOf = map[string]bool{
-	"Function": true, "WebSocketApi": true, "Api": false, "HttpApi": false, "SimpleTable": false,
+	"Function": true, "WebSocketApi": true, "Api": false, "HttpApi": false, "SimpleTable": true,
 	"StateMachine": false, "LayerVersion": true, "CapacityProvider": false,
 }
 
