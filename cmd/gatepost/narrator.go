@@ -139,6 +139,9 @@ func sentence(e gatepost.Event) string {
 	case telemetry.LogLine:
 		return fmt.Sprintf("%s %s| %s", e.Function, short(e.RequestID), e.Text)
 	case telemetry.Delivered:
+		if e.Function == "" { // a topic's: the text says where to
+			return join(lastPart(e.Source), e.Text)
+		}
 		return fmt.Sprintf("%s -> %s: %s (%s)", lastPart(e.Source), e.Function, e.Text, took)
 	case telemetry.DeadLettered:
 		return join(fmt.Sprintf("%s: a message went to the dead-letter queue", lastPart(e.Source)), e.Text)
