@@ -64,7 +64,7 @@ func (b *builder) layer(ctx context.Context, layer stack.Layer) (string, fingerp
 		return "", fingerprint{}, fmt.Errorf("its content %s does not exist", layer.Content)
 	case err != nil:
 		return "", fingerprint{}, fmt.Errorf("look at its content: %w", err)
-	case layer.BuildMethod == methodMakefile:
+	case layer.BuildMethod == methodMakefile && !isMade(layer.Content):
 		made, err := b.make(ctx, &stack.Function{LogicalID: layer.LogicalID, Code: layer.Content}, info.IsDir())
 		return made, fingerprint{}, err // the folder is named after its contents
 	case info.IsDir():

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 
 	"github.com/gatepost-dev/gatepost/stack"
 )
@@ -40,6 +41,22 @@ func (b *builder) make(ctx context.Context, spec *stack.Function, folder bool) (
 		return "", errors.Join(fmt.Errorf("look at what make has made: %w", err), os.RemoveAll(fresh))
 	}
 	return cache.settle(fresh, sum)
+}
+
+// makefiles are the names that make looks for, in its order.
+var makefiles = []string{"GNUmakefile", "makefile", "Makefile"}
+
+// isMade reports whether a folder is what make has made already: the template
+// that `sam build` writes points to such folders and still names the
+// BuildMethod. Go source without a Makefile is somebody's mistake.
+func isMade(folder string) bool {
+	for _, name := range makefiles {
+		if _, err := os.Stat(filepath.Join(folder, name)); !errors.Is(err, os.ErrNotExist) {
+			return false
+		}
+	}
+	source, err := hasGoSource(folder)
+	return err == nil && !source
 }
 
 // makeInCopy runs make in a copy of the source, which it removes again.

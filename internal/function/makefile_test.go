@@ -69,6 +69,8 @@ func TestBuildMethods(t *testing.T) {
 	}{
 		{"file", "makefile", "provided", map[string]string{"Makefile": ""}, "Makefile", "F", "must be the folder with the Makefile"},
 		{"no id", "makefile", "provided", map[string]string{"Makefile": ""}, "", "", "without a logical id"},
+		{"nothing made", "makefile", "provided", map[string]string{"text": ""}, "", "F", `has neither a Makefile nor an executable "bootstrap"`},
+		{"no Makefile", "makefile", "provided", map[string]string{"main.go": "package main"}, "", "F", "No rule to make target"},
 		{"rust", "rust-cargolambda", "provided", map[string]string{"main.rs": ""}, "", "F", `has no executable "bootstrap"; Gatepost knows the build methods go1.x and makefile, and not "rust-cargolambda"`},
 		{"esbuild", "esbuild", "nodejs20.x", map[string]string{"app.ts": ""}, "", "F", `has no file for the handler "app.handler"; Gatepost knows`},
 	}
@@ -78,6 +80,17 @@ func TestBuildMethods(t *testing.T) {
 		if err := h.Build(t.Context(), nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
 		}
+	}
+}
+
+// What "sam build" writes still names the BuildMethod, for code that is made.
+func TestMadeByOthers(t *testing.T) {
+	h := newTestHost(t, nil, makeFunction("made", files(t, t.TempDir(), map[string]string{"bootstrap": bootstrap})))
+	if err := h.Build(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if s := h.Functions()[0]; s.How != "executable" {
+		t.Errorf("the status says %q", s.How)
 	}
 }
 

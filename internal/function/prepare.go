@@ -84,7 +84,7 @@ func (b *builder) find(ctx context.Context, spec *stack.Function) (code, error) 
 		return code{}, fmt.Errorf("its code %s does not exist", spec.Code)
 	case err != nil:
 		return code{}, fmt.Errorf("look at its code: %w", err)
-	case spec.BuildMethod == methodMakefile:
+	case spec.BuildMethod == methodMakefile && !isMade(spec.Code):
 		folder, err := b.make(ctx, spec, info.IsDir())
 		return code{path: folder, folder: true, from: "make"}, err
 	case !info.IsDir() && strings.EqualFold(filepath.Ext(spec.Code), ".zip"):
@@ -175,6 +175,8 @@ func (b *builder) inFolder(ctx context.Context, spec *stack.Function, at code) (
 		return program{}, fmt.Errorf("%s has no executable %q; %s", at.path, executableName(spec), unknownMethod(spec))
 	case err != nil && at.from != "":
 		return program{}, fmt.Errorf("there is no executable %q in what %s gives", executableName(spec), at.from)
+	case err != nil && spec.BuildMethod == methodMakefile:
+		return program{}, fmt.Errorf("its BuildMethod is makefile, and %s has neither a Makefile nor an executable %q", at.path, executableName(spec))
 	case err != nil:
 		return program{}, fmt.Errorf("%s has neither Go source nor an executable %q", at.path, executableName(spec))
 	case info.IsDir() || info.Mode()&0o111 == 0:
