@@ -152,7 +152,7 @@ func TestWithoutSecrets(t *testing.T) {
 func TestValidateRefusesEnvironments(t *testing.T) {
 	for want, environment := range map[string]map[string]string{
 		`function echo, variable "AWS_REGION": refused on AWS: Lambda was unable to configure`:                 {"AWS_REGION": "a"},
-		`function echo, variable "1A": the name of a variable`:                                 {"1A": "a"},
+		`function echo, variable "1A": the name of a variable`:                                                 {"1A": "a"},
 		`function echo: refused on AWS: Lambda was unable to configure your environment variables because the`: {"LONG": strings.Repeat("a", 5000)},
 	} {
 		s := sockets()
