@@ -28,11 +28,16 @@ var (
 const (
 	codeAccountResources jetstream.ErrorCode = 10002
 	codeInsufficient     jetstream.ErrorCode = 10023
+	codeNoSequence       jetstream.ErrorCode = 10043
 	codeMemoryExceeded   jetstream.ErrorCode = 10028
 	codeStorageExceeded  jetstream.ErrorCode = 10047
 	codeMessageTooLarge  jetstream.ErrorCode = 10054
 	codeStoreFailed      jetstream.ErrorCode = 10077
 )
+
+// noMessage are the descriptions of the errors that the store gives for a message
+// that is not there; their code is that of every failed deletion.
+var noMessage = []string{"no message found", "stream store EOF"}
 
 // wrap says what was being done and turns NATS's error into one of ours where
 // there is one.

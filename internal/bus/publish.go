@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -41,56 +40,16 @@ func (q *WorkQueue) Publish(ctx context.Context, m Message) error {
 func (q *WorkQueue) PublishAll(ctx context.Context, messages []Message) []error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	results := make([]error, len(messages))
-	replies := make(chan *nats.Msg, len(messages))
-	inbox := q.bus.conn.NewInbox()
-	sub, err := q.bus.conn.ChanSubscribe(inbox+".*", replies)
-	if err != nil {
-		return fill(results, wrap("publish to "+q.name, err))
-	}
-	defer sub.Unsubscribe()
-	waiting := make(map[string]int, len(messages))
+	out := make([]*nats.Msg, len(messages))
 	for i, m := range messages {
-		msg := q.message(m)
-		msg.Reply = inbox + "." + strconv.Itoa(i)
-		if err := q.bus.conn.PublishMsg(msg); err != nil {
-			results[i] = wrap("publish to "+q.name, err)
-			continue
+		out[i] = q.message(m)
+	}
+	replies, results := q.bus.exchange(ctx, out)
+	for i, reply := range replies {
+		if results[i] == nil {
+			results[i] = published(reply)
 		}
-		waiting[msg.Reply] = i
-	}
-	q.collect(ctx, replies, waiting, results)
-	return results
-}
-
-// collect files the replies under the messages they answer.
-func (q *WorkQueue) collect(ctx context.Context, replies <-chan *nats.Msg, waiting map[string]int, results []error) {
-	for len(waiting) > 0 {
-		select {
-		case reply := <-replies:
-			if i, ok := waiting[reply.Subject]; ok {
-				results[i] = wrap("publish to "+q.name, published(reply))
-				delete(waiting, reply.Subject)
-			}
-		case <-ctx.Done():
-			q.abandon(waiting, results, ctx.Err())
-			return
-		case <-q.bus.done:
-			q.abandon(waiting, results, ErrClosed)
-			return
-		}
-	}
-}
-
-func (q *WorkQueue) abandon(waiting map[string]int, results []error, err error) {
-	for _, i := range waiting {
-		results[i] = wrap("publish to "+q.name, err)
-	}
-}
-
-func fill(results []error, err error) []error {
-	for i := range results {
-		results[i] = err
+		results[i] = wrap("publish to "+q.name, results[i])
 	}
 	return results
 }
