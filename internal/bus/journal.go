@@ -75,9 +75,8 @@ type Written struct {
 	// Sequence is the entry's number, that of the first one for a duplicate.
 	Sequence  uint64
 	Duplicate bool
-	// Err is why the entry was not stored. Unsure means that it may have been.
-	Err    error
-	Unsure bool
+	// Err is why the entry was not stored; with ErrClosed it may have been.
+	Err error
 }
 
 // EnsureJournal makes a journal, or opens the one of that name and brings it to
@@ -177,19 +176,18 @@ func (j *Journal) message(e Entry) *nats.Msg {
 }
 
 // Wait returns what became of each entry: without an error once the store has
-// it. It is called once.
-func (r *Receipts) Wait(ctx context.Context) []Written {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
+// it. It waits for as long as the store takes, so that nothing is stored of which
+// nobody knows, and is called once.
+func (r *Receipts) Wait() []Written {
 	all := make([]Written, len(r.futures))
 	for i, future := range r.futures {
-		all[i] = r.wait(ctx, future, r.errs[i])
+		all[i] = r.wait(future, r.errs[i])
 		all[i].Err = wrap("write to "+r.journal.name, all[i].Err)
 	}
 	return all
 }
 
-func (r *Receipts) wait(ctx context.Context, future jetstream.PubAckFuture, err error) Written {
+func (r *Receipts) wait(future jetstream.PubAckFuture, err error) Written {
 	if err != nil {
 		return Written{Err: err}
 	}
@@ -197,12 +195,9 @@ func (r *Receipts) wait(ctx context.Context, future jetstream.PubAckFuture, err 
 	case ack := <-future.Ok():
 		return Written{Sequence: ack.Sequence, Duplicate: ack.Duplicate}
 	case err := <-future.Err():
-		_, refused := errors.AsType[*jetstream.APIError](err)
-		return Written{Err: err, Unsure: !refused}
-	case <-ctx.Done():
-		return Written{Err: ctx.Err(), Unsure: true}
+		return Written{Err: err}
 	case <-r.journal.bus.done:
-		return Written{Err: ErrClosed, Unsure: true}
+		return Written{Err: ErrClosed}
 	}
 }
 

@@ -149,3 +149,7 @@ func (q *WorkQueue) prune(ctx context.Context) error {
 // Lease returns what is known of a message that is out. False means that it is
 // gone, was never fetched, or was fetched by a former process only.
 func (q *WorkQueue) Lease(sequence uint64) (Lease, bool) { return q.leases.get(sequence) }
+
+// Hides reports whether this process hides n messages or more. It is cheap while
+// fewer are out.
+func (q *WorkQueue) Hides(n int) bool { return q.leases.size() >= n && q.leases.hidden() >= n }

@@ -18,6 +18,11 @@ type address struct {
 	Name    string `json:"name"`
 }
 
+// fifoSuffix ends the names of FIFO queues.
+const fifoSuffix = ".fifo"
+
+func (a address) fifo() bool { return strings.HasSuffix(a.Name, fifoSuffix) }
+
 // arn is the queue's Amazon Resource Name.
 func (a address) arn() string {
 	return "arn:aws:sqs:" + a.Region + ":" + a.Account + ":" + a.Name
@@ -28,7 +33,7 @@ func (a address) arn() string {
 // systems, are not.
 func (a address) stream() string {
 	sum := sha256.Sum256([]byte(a.arn()))
-	return "SQS-" + strings.ToLower(a.Name) + "-" + hex.EncodeToString(sum[:10])
+	return "SQS-" + strings.ReplaceAll(strings.ToLower(a.Name), ".", "-") + "-" + hex.EncodeToString(sum[:10])
 }
 
 func parseARN(arn string) (address, error) {
@@ -40,29 +45,56 @@ func parseARN(arn string) (address, error) {
 }
 
 // parseQueueURL takes the account and the name from a queue's URL, which are
-// its last two parts: clients carry URLs of AWS, of other hosts and ports of
-// ours, and, in the query protocol, bare paths.
+// its last two parts: clients carry URLs of AWS (also of its older hosts), of
+// other hosts and ports of ours, of other tools (/queue/name, and
+// /queue/region/account/name), and, in the query protocol, bare paths. The account
+// is "" in a URL that has none.
 func parseQueueURL(text string) (account, name string, err error) {
+	invalid := awswire.Errorf("InvalidAddress", "The address %s is not valid for this endpoint.", clip(text))
 	u, err := url.Parse(text)
-	if err == nil {
-		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-		if n := len(parts); n >= 2 && parts[n-2] != "" {
-			return parts[n-2], parts[n-1], nil
-		}
+	if err != nil || !strings.HasPrefix(u.Path, "/") {
+		return "", "", invalid
 	}
-	return "", "", awswire.Errorf("InvalidAddress", "The address %s is not valid for this endpoint: a queue URL ends in /account/name.", clip(text))
+	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+	name = parts[len(parts)-1]
+	if len(parts) > 1 {
+		account = parts[len(parts)-2]
+	}
+	if account == "queue" {
+		account = ""
+	}
+	if name == "" || len(parts) > 1 && parts[len(parts)-2] == "" {
+		return "", "", invalid
+	}
+	return account, name, nil
 }
 
-var validName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+var validName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-func checkName(name string) error {
-	if strings.HasSuffix(name, ".fifo") {
-		return errFIFO()
+// checkName checks a queue's name; only those of FIFO queues have a suffix.
+func checkName(name string, fifo bool) error {
+	base := name
+	if fifo {
+		base = strings.TrimSuffix(name, fifoSuffix)
 	}
-	if !validName.MatchString(name) {
+	switch {
+	case fifo && (base == name || len(name) > 80 || !validName.MatchString(base)):
+		return invalidParameter("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.")
+	case len(name) > 80 || !validName.MatchString(base):
 		return invalidParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
 	return nil
+}
+
+var accountKey = regexp.MustCompile(`^[0-9]{12}$`)
+
+// account is whose queues a call is about. An access key of twelve digits names
+// it, as in other tools; those given out here belong to the configured one.
+func (s *Service) account(call *awswire.Call) string {
+	if accountKey.MatchString(call.AccessKeyID) {
+		return call.AccessKeyID
+	}
+	return s.config.Account
 }
 
 var validRegion = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)

@@ -6,7 +6,6 @@ import (
 	"regexp"
 
 	"github.com/gatepost-dev/gatepost/internal/awswire"
-	"github.com/gatepost-dev/gatepost/internal/bus"
 )
 
 // maxBatch is how many entries a batch may have.
@@ -89,6 +88,7 @@ type sentEntry struct {
 	MD5OfMessageBody             string
 	MD5OfMessageAttributes       string `json:",omitempty"`
 	MD5OfMessageSystemAttributes string `json:",omitempty"`
+	SequenceNumber               string `json:",omitempty"`
 }
 
 func sendMessageBatch(ctx context.Context, c *caller, in *sendMessageBatchInput) (*sendMessageBatchOutput, error) {
@@ -109,28 +109,29 @@ func sendMessageBatch(ctx context.Context, c *caller, in *sendMessageBatchInput)
 	return c.sendAll(ctx, q, in.Entries), nil
 }
 
-// sendAll publishes the entries that are in order, in their order.
+// sendAll sends the entries that are in order, in their order.
 func (c *caller) sendAll(ctx context.Context, q *queue, entries []sendEntry) *sendMessageBatchOutput {
 	out := &sendMessageBatchOutput{Successful: []sentEntry{}}
-	limits := q.record().Settings
-	var messages []bus.Message
-	var sent []sentEntry
-	for i := range entries {
-		e := entries[i].outgoing()
-		if err := e.check(limits.MaxMessageSize); err != nil {
-			out.Failed = append(out.Failed, fail(entries[i].Id, err))
+	settings := q.record().Settings
+	var messages []*envelope
+	var sound []sendEntry
+	for _, entry := range entries {
+		e := entry.outgoing()
+		if err := e.check(&settings); err != nil {
+			out.Failed = append(out.Failed, fail(entry.Id, err))
 			continue
 		}
-		message, s := post(c.sender, e, limits.Delay)
-		messages = append(messages, message)
-		sent = append(sent, sentEntry{entries[i].Id, s.MessageId, s.MD5OfMessageBody, s.MD5OfMessageAttributes, s.MD5OfMessageSystemAttributes})
+		messages = append(messages, e.envelope(c.sender, &settings))
+		sound = append(sound, entry)
 	}
-	for i, err := range q.work.PublishAll(ctx, messages) {
-		if err != nil {
-			out.Failed = append(out.Failed, fail(sent[i].Id, err))
+	for i, s := range q.line.send(ctx, messages) {
+		if s.err != nil {
+			out.Failed = append(out.Failed, fail(sound[i].Id, s.err))
 			continue
 		}
-		out.Successful = append(out.Successful, sent[i])
+		a := sound[i].outgoing().answer(s)
+		out.Successful = append(out.Successful, sentEntry{sound[i].Id, a.MessageId, a.MD5OfMessageBody,
+			a.MD5OfMessageAttributes, a.MD5OfMessageSystemAttributes, a.SequenceNumber})
 	}
 	return out
 }
@@ -163,17 +164,18 @@ func deleteMessageBatch(ctx context.Context, c *caller, in *deleteMessageBatchIn
 		return nil, err
 	}
 	out := &deleteMessageBatchOutput{Successful: []doneEntry{}}
-	var receipts []bus.Receipt
-	for _, e := range in.Entries {
-		r, err := q.receipt(e.ReceiptHandle)
-		if err != nil {
-			out.Failed = append(out.Failed, fail(e.Id, err))
-			continue
-		}
-		receipts = append(receipts, r)
-		out.Successful = append(out.Successful, doneEntry{e.Id})
+	handles := make([]string, len(in.Entries))
+	for i, e := range in.Entries {
+		handles[i] = e.ReceiptHandle
 	}
-	return out, q.work.Ack(ctx, receipts...)
+	for i, err := range q.line.remove(ctx, handles) {
+		if err != nil {
+			out.Failed = append(out.Failed, fail(in.Entries[i].Id, err))
+		} else {
+			out.Successful = append(out.Successful, doneEntry{in.Entries[i].Id})
+		}
+	}
+	return out, nil
 }
 
 type visibilityEntry struct {

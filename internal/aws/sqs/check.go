@@ -1,6 +1,8 @@
 package sqs
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"unicode/utf8"
 
@@ -10,8 +12,8 @@ import (
 // The rules for what is sent (API reference, SendMessage; developer guide,
 // "Amazon SQS message metadata").
 
-// check checks a message against the limit of its queue, in bytes.
-func (in *outgoing) check(limit int) error {
+// check checks a message against the attributes of its queue.
+func (in *outgoing) check(s *settings) error {
 	if in.MessageBody == "" {
 		return missingParameter("MessageBody")
 	}
@@ -21,16 +23,54 @@ func (in *outgoing) check(limit int) error {
 	if in.DelaySeconds != nil && (*in.DelaySeconds < 0 || *in.DelaySeconds > 900) {
 		return invalidParameter("Value %d for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.", *in.DelaySeconds)
 	}
-	if in.MessageDeduplicationId != "" {
-		return invalidParameter("Value %s for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type.", clip(in.MessageDeduplicationId))
+	if err := in.checkOrder(s.FIFO); err != nil {
+		return err
 	}
 	if err := in.checkAttributes(); err != nil {
 		return err
 	}
-	if in.size() > limit {
-		return invalidParameter("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", limit)
+	if in.size() > s.MaxMessageSize {
+		return invalidParameter("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", s.MaxMessageSize)
 	}
 	return nil
+}
+
+// checkOrder checks what FIFO queues want and standard ones refuse; those take a
+// group, for fair queues.
+func (in *outgoing) checkOrder(fifo *fifoSettings) error {
+	if in.MessageGroupId != "" && !validToken(in.MessageGroupId) {
+		return invalidParameter("Value %s for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.", clip(in.MessageGroupId))
+	}
+	if in.MessageDeduplicationId != "" && !validToken(in.MessageDeduplicationId) {
+		return invalidParameter("Value %s for parameter MessageDeduplicationId is invalid. Reason: MessageDeduplicationId can only include alphanumeric and punctuation characters. 1 to 128 in length.", clip(in.MessageDeduplicationId))
+	}
+	switch {
+	case fifo == nil && in.MessageDeduplicationId != "":
+		return invalidParameter("Value %s for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter that is not valid for this queue type.", clip(in.MessageDeduplicationId))
+	case fifo == nil:
+		return nil
+	case in.MessageGroupId == "":
+		return missingParameter("MessageGroupId")
+	case in.MessageDeduplicationId == "" && !fifo.ContentBased:
+		return invalidParameter("The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
+	case in.DelaySeconds != nil && *in.DelaySeconds != 0:
+		return invalidParameter("Value %d for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type.", *in.DelaySeconds)
+	}
+	return nil
+}
+
+// deduplicationID is the message's own, or the digest of its body.
+func (in *outgoing) deduplicationID() string {
+	if in.MessageDeduplicationId != "" {
+		return in.MessageDeduplicationId
+	}
+	sum := sha256.Sum256([]byte(in.MessageBody))
+	return hex.EncodeToString(sum[:])
+}
+
+// validToken allows 1 to 128 letters, digits and ASCII punctuation.
+func validToken(s string) bool {
+	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // size is what counts against the limits, in bytes.

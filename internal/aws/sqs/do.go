@@ -38,6 +38,8 @@ func (s *Service) Do(ctx context.Context, call *awswire.Call) (any, error) {
 type operation func(ctx context.Context, s *Service, call *awswire.Call) (any, error)
 
 var operations = map[string]operation{
+	"AddPermission":                operate(addPermission),
+	"CancelMessageMoveTask":        operate(cancelMessageMoveTask),
 	"ChangeMessageVisibility":      operate(changeMessageVisibility),
 	"ChangeMessageVisibilityBatch": operate(changeMessageVisibilityBatch),
 	"CreateQueue":                  operate(createQueue),
@@ -46,19 +48,26 @@ var operations = map[string]operation{
 	"DeleteQueue":                  operate(deleteQueue),
 	"GetQueueAttributes":           operate(getQueueAttributes),
 	"GetQueueUrl":                  operate(getQueueURL),
+	"ListDeadLetterSourceQueues":   operate(listDeadLetterSourceQueues),
+	"ListMessageMoveTasks":         operate(listMessageMoveTasks),
+	"ListQueueTags":                operate(listQueueTags),
 	"ListQueues":                   operate(listQueues),
 	"PurgeQueue":                   operate(purgeQueue),
 	"ReceiveMessage":               operate(receiveMessage),
+	"RemovePermission":             operate(removePermission),
 	"SendMessage":                  operate(sendMessage),
 	"SendMessageBatch":             operate(sendMessageBatch),
 	"SetQueueAttributes":           operate(setQueueAttributes),
+	"StartMessageMoveTask":         operate(startMessageMoveTask),
+	"TagQueue":                     operate(tagQueue),
+	"UntagQueue":                   operate(untagQueue),
 }
 
 // caller is what an operation knows of its call beside the input.
 type caller struct {
 	*Service
-	region  string
-	urlBase string
+	region, account string
+	urlBase         string
 	// sender is what SenderId says of the messages sent.
 	sender string
 }
@@ -75,7 +84,8 @@ func operate[In, Out any](run func(context.Context, *caller, *In) (*Out, error))
 		if err := decode(call, in); err != nil {
 			return nil, err
 		}
-		c := &caller{Service: s, region: region, urlBase: s.urlBase(call), sender: s.config.Account}
+		account := s.account(call)
+		c := &caller{Service: s, region: region, account: account, urlBase: s.urlBase(call), sender: account}
 		out, err := run(ctx, c, in)
 		if err != nil {
 			return nil, err
@@ -110,6 +120,9 @@ func (c *caller) queue(queueURL string) (*queue, error) {
 	account, name, err := parseQueueURL(queueURL)
 	if err != nil {
 		return nil, err
+	}
+	if account == "" {
+		account = c.account
 	}
 	q, ok := c.lookup(address{c.region, account, name})
 	if !ok {

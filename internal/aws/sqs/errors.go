@@ -31,8 +31,22 @@ func errHandle(handle string) *awswire.Error {
 		Message: "The input receipt handle \"" + clip(handle) + "\" is not a valid receipt handle of this queue."}
 }
 
-func errFIFO() *awswire.Error {
-	return awswire.Errorf("InvalidAttributeValue", "Gatepost has no FIFO queues yet: ordering by message group and deduplication are missing. Use a standard queue, without FifoQueue and the suffix .fifo.")
+func errOverLimit() *awswire.Error {
+	return &awswire.Error{Code: "OverLimit", QueryCode: "OverLimit", Status: 403,
+		Message: "The maximum number of in-flight messages is reached: delete received messages, or wait for their visibility timeout."}
+}
+
+func errPurging(name string) *awswire.Error {
+	return &awswire.Error{Code: "PurgeQueueInProgress", QueryCode: "AWS.SimpleQueueService.PurgeQueueInProgress", Status: 403,
+		Message: "Only one PurgeQueue operation on " + name + " is allowed every 60 seconds."}
+}
+
+func errNoResource(message string) *awswire.Error {
+	return &awswire.Error{Code: "ResourceNotFoundException", QueryCode: "ResourceNotFoundException", Status: 404, Message: message}
+}
+
+func unsupported(message string) *awswire.Error {
+	return &awswire.Error{Code: "UnsupportedOperation", QueryCode: "AWS.SimpleQueueService.UnsupportedOperation", Message: message}
 }
 
 func unknownAttribute(name string) *awswire.Error {
@@ -71,7 +85,7 @@ func unknownOperation(call *awswire.Call) *awswire.Error {
 var modelled = map[string]bool{
 	"BatchEntryIdsNotDistinct": true, "BatchRequestTooLong": true, "EmptyBatchRequest": true, "InvalidAddress": true,
 	"InvalidAttributeName": true, "InvalidAttributeValue": true, "InvalidBatchEntryId": true, "InvalidMessageContents": true,
-	"MessageNotInflight": true, "QueueDoesNotExist": true, "QueueNameExists": true, "ReceiptHandleIsInvalid": true,
+	"MessageNotInflight": true, "OverLimit": true, "PurgeQueueInProgress": true, "ResourceNotFoundException": true, "QueueDoesNotExist": true, "QueueNameExists": true, "ReceiptHandleIsInvalid": true,
 	"RequestThrottled": true, "TooManyEntriesInBatchRequest": true, "UnsupportedOperation": true,
 }
 

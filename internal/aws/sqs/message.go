@@ -12,8 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/gatepost-dev/gatepost/internal/bus"
+	"time"
 )
 
 // Message is a received message, with everything that a Lambda event needs.
@@ -64,13 +63,20 @@ type envelope struct {
 	Sent       int64                       `json:"sent"`
 	Sender     string                      `json:"sender"`
 	Attributes map[string]MessageAttribute `json:"attributes,omitempty"`
-	// Trace is the AWSTraceHeader, Group the MessageGroupId of a fair queue.
+	// Trace is the AWSTraceHeader.
 	Trace string `json:"trace,omitempty"`
+	// Group is the MessageGroupId, of a fair queue, too; Dedup the
+	// MessageDeduplicationId of a FIFO queue's message.
 	Group string `json:"group,omitempty"`
+	Dedup string `json:"dedup,omitempty"`
+	// Moved says that the message was in another queue before.
+	Moved bool `json:"moved,omitempty"`
 	// Source is the ARN of the queue that a dead letter came from.
 	Source string `json:"source,omitempty"`
 
 	body string
+	// delay holds a standard queue's message back.
+	delay time.Duration
 }
 
 func (e *envelope) seal() []byte {
@@ -96,14 +102,17 @@ func openEnvelope(data []byte) (*envelope, error) {
 	return e, nil
 }
 
-func (e *envelope) message(handle string, lease bus.Lease) Message {
+// message is the envelope as it is received for the count-th time, for the first
+// time at first.
+func (e *envelope) message(handle string, count int, first time.Time) Message {
 	system := map[string]string{
 		"SenderId":                         e.Sender,
 		"SentTimestamp":                    strconv.FormatInt(e.Sent, 10),
-		"ApproximateReceiveCount":          strconv.Itoa(lease.Count),
-		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(lease.First.UnixMilli(), 10),
+		"ApproximateReceiveCount":          strconv.Itoa(count),
+		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(first.UnixMilli(), 10),
 	}
-	for name, text := range map[string]string{"AWSTraceHeader": e.Trace, "MessageGroupId": e.Group, "DeadLetterQueueSourceArn": e.Source} {
+	for name, text := range map[string]string{"AWSTraceHeader": e.Trace, "MessageGroupId": e.Group,
+		"MessageDeduplicationId": e.Dedup, "DeadLetterQueueSourceArn": e.Source} {
 		if text != "" {
 			system[name] = text
 		}

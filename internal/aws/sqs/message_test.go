@@ -49,7 +49,7 @@ func TestEnvelopeFits(t *testing.T) {
 	for _, c := range []string{"\"", "<", "\u2028", "\n"} {
 		in := outgoing{MessageBody: "x", MessageAttributes: map[string]MessageAttribute{
 			"n": {DataType: "String", StringValue: text(strings.Repeat(c, (MaxMessageSize-100)/len(c)))}}}
-		if err := in.check(MaxMessageSize); err != nil {
+		if err := in.check(&settings{MaxMessageSize: MaxMessageSize}); err != nil {
 			t.Fatal(err)
 		}
 		e := &envelope{Attributes: in.MessageAttributes, body: in.MessageBody}

@@ -38,6 +38,8 @@ type sendMessageOutput struct {
 	MD5OfMessageBody             string
 	MD5OfMessageAttributes       string `json:",omitempty"`
 	MD5OfMessageSystemAttributes string `json:",omitempty"`
+	// SequenceNumber is of FIFO queues.
+	SequenceNumber string `json:",omitempty"`
 }
 
 func sendMessage(ctx context.Context, c *caller, in *sendMessageInput) (*sendMessageOutput, error) {
@@ -47,35 +49,38 @@ func sendMessage(ctx context.Context, c *caller, in *sendMessageInput) (*sendMes
 	}
 	out := &outgoing{in.MessageBody, in.DelaySeconds, in.MessageAttributes, in.MessageSystemAttributes,
 		in.MessageDeduplicationId, in.MessageGroupId}
-	limits := q.record().Settings
-	if err := out.check(limits.MaxMessageSize); err != nil {
+	settings := q.record().Settings
+	if err := out.check(&settings); err != nil {
 		return nil, err
 	}
-	message, sent := post(c.sender, out, limits.Delay)
-	if err := q.work.Publish(ctx, message); err != nil {
-		return nil, err
+	result := q.line.send(ctx, []*envelope{out.envelope(c.sender, &settings)})[0]
+	if result.err != nil {
+		return nil, result.err
 	}
-	return sent, nil
+	return out.answer(result), nil
 }
 
-// post makes a checked message ready for the bus, and the answer for when it is
-// there. The delay is the queue's; a message's own goes before it.
-func post(sender string, in *outgoing, delay time.Duration) (bus.Message, *sendMessageOutput) {
-	now := time.Now()
-	e := &envelope{ID: uuid.New(), Sent: now.UnixMilli(), Sender: sender, Attributes: in.MessageAttributes,
-		Group: in.MessageGroupId, body: in.MessageBody}
+// envelope makes a checked message ready for its queue. A message's own delay goes
+// before the queue's; FIFO queues know only their own, and keep to it themselves.
+func (in *outgoing) envelope(sender string, s *settings) *envelope {
+	e := &envelope{ID: uuid.New(), Sent: time.Now().UnixMilli(), Sender: sender, Attributes: in.MessageAttributes,
+		Group: in.MessageGroupId, body: in.MessageBody, delay: s.Delay}
 	if trace, ok := in.MessageSystemAttributes["AWSTraceHeader"]; ok {
 		e.Trace = *trace.StringValue
 	}
-	message := bus.Message{Data: e.seal()}
+	if s.FIFO != nil {
+		e.Dedup = in.deduplicationID()
+	}
 	if in.DelaySeconds != nil {
-		delay = time.Duration(*in.DelaySeconds) * time.Second
+		e.delay = time.Duration(*in.DelaySeconds) * time.Second
 	}
-	if delay > 0 {
-		message.At, message.Delayed = now.Add(delay), e.ID
-	}
-	return message, &sendMessageOutput{e.ID, md5Hex([]byte(in.MessageBody)),
-		md5OfAttributes(in.MessageAttributes), md5OfAttributes(in.MessageSystemAttributes)}
+	return e
+}
+
+// answer is what the sender of a message is told.
+func (in *outgoing) answer(s sent) *sendMessageOutput {
+	return &sendMessageOutput{s.id, md5Hex([]byte(in.MessageBody)), md5OfAttributes(in.MessageAttributes),
+		md5OfAttributes(in.MessageSystemAttributes), s.sequence}
 }
 
 type receiveMessageInput struct {
@@ -86,6 +91,7 @@ type receiveMessageInput struct {
 	MaxNumberOfMessages         *int
 	VisibilityTimeout           *int
 	WaitTimeSeconds             *int
+	ReceiveRequestAttemptId     string
 }
 
 type receiveMessageOutput struct {
@@ -107,7 +113,7 @@ func receiveMessage(ctx context.Context, c *caller, in *receiveMessageInput) (*r
 	if err != nil {
 		return nil, err
 	}
-	most, wait, visibility, err := in.limits(q.record().Settings)
+	receive, err := in.receiving(q.record().Settings)
 	if err != nil {
 		return nil, err
 	}
@@ -115,12 +121,12 @@ func receiveMessage(ctx context.Context, c *caller, in *receiveMessageInput) (*r
 	if err != nil {
 		return nil, err
 	}
-	leave, err := c.wait(wait)
+	leave, err := c.wait(receive.wait)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	messages, err := q.receive(ctx, most, wait, visibility)
+	messages, err := q.line.receive(ctx, receive)
 	if err != nil {
 		return nil, err
 	}
@@ -131,25 +137,32 @@ func receiveMessage(ctx context.Context, c *caller, in *receiveMessageInput) (*r
 	return out, nil
 }
 
-// limits checks the numbers and fills in what the queue or SQS says.
-func (in *receiveMessageInput) limits(s settings) (most int, wait, visibility time.Duration, err error) {
-	most, wait, visibility = 1, s.ReceiveWait, s.VisibilityTimeout
+// receiving checks the input and fills in what the queue or SQS says.
+func (in *receiveMessageInput) receiving(s settings) (r receiving, err error) {
+	r = receiving{most: 1, wait: s.ReceiveWait, visibility: s.VisibilityTimeout, attempt: in.ReceiveRequestAttemptId}
 	if n := in.MaxNumberOfMessages; n != nil {
-		if most = *n; most < 1 || most > 10 {
-			return 0, 0, 0, invalidParameter("Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.", most)
+		if r.most = *n; *n < 1 || *n > 10 {
+			return r, invalidParameter("Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.", *n)
 		}
 	}
 	if n := in.WaitTimeSeconds; n != nil {
-		if wait = time.Duration(*n) * time.Second; *n < 0 || *n > 20 {
-			return 0, 0, 0, invalidParameter("Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.", *n)
+		if r.wait = time.Duration(*n) * time.Second; *n < 0 || *n > 20 {
+			return r, invalidParameter("Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.", *n)
 		}
 	}
 	if n := in.VisibilityTimeout; n != nil {
-		if visibility = time.Duration(*n) * time.Second; *n < 0 || *n > 43200 {
-			return 0, 0, 0, invalidParameter("Value %d for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200, if provided.", *n)
+		if r.visibility = time.Duration(*n) * time.Second; *n < 0 || *n > 43200 {
+			return r, invalidParameter("Value %d for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200, if provided.", *n)
 		}
 	}
-	return most, wait, visibility, nil
+	switch {
+	case r.attempt == "":
+	case s.FIFO == nil:
+		return r, invalidParameter("Value %s for parameter ReceiveRequestAttemptId is invalid. Reason: The request include parameter that is not valid for this queue type.", clip(r.attempt))
+	case !validToken(r.attempt):
+		return r, invalidParameter("Value %s for parameter ReceiveRequestAttemptId is invalid. Reason: ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length.", clip(r.attempt))
+	}
+	return r, nil
 }
 
 // wait takes a place among those who may wait.
@@ -214,11 +227,7 @@ func deleteMessage(ctx context.Context, c *caller, in *deleteMessageInput) (*non
 	if err != nil {
 		return nil, err
 	}
-	r, err := q.receipt(in.ReceiptHandle)
-	if err != nil {
-		return nil, err
-	}
-	return nil, q.work.Ack(ctx, r)
+	return nil, q.line.remove(ctx, []string{in.ReceiptHandle})[0]
 }
 
 type changeMessageVisibilityInput struct {
@@ -240,7 +249,7 @@ func (q *queue) changeVisibilitySeconds(ctx context.Context, handle string, n *i
 		return missingParameter("VisibilityTimeout")
 	}
 	if *n < 0 || *n > 43200 {
-		return invalidParameter("Value %d for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200.", *n)
+		return invalidParameter("Value %d for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200.", *n)
 	}
 	return q.changeVisibility(ctx, handle, time.Duration(*n)*time.Second)
 }

@@ -39,7 +39,7 @@ func TestModel(t *testing.T) {
 	run := 0
 	rapid.Check(t, func(t *rapid.T) {
 		run++
-		m := &model{service: f.Service, sender: &caller{Service: f.Service, region: "eu-west-1"}, limit: rapid.IntRange(1, 4).Draw(t, "limit"),
+		m := &model{service: f.Service, sender: &caller{Service: f.Service, region: "eu-west-1", account: "123456789012"}, limit: rapid.IntRange(1, 4).Draw(t, "limit"),
 			live: make(map[string]*modelMessage), dead: make(map[string]bool)}
 		name := fmt.Sprint("model-", run)
 		m.arn, m.dlq = "arn:aws:sqs:eu-west-1:123456789012:"+name, "arn:aws:sqs:eu-west-1:123456789012:"+name+"-dlq"
@@ -97,7 +97,7 @@ func (m *model) receive(t *rapid.T) {
 	most := rapid.IntRange(1, 10).Draw(t, "most")
 	visibility := time.Duration(rapid.SampledFrom([]int{0, 60, 3600, 43200}).Draw(t, "visibility")) * time.Second
 	sound, due := m.visible()
-	got, err := m.queue().receive(t.Context(), most, 0, visibility)
+	got, err := m.queue().line.receive(t.Context(), receiving{most: most, visibility: visibility})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func (m *model) receive(t *rapid.T) {
 // bury moves in the model what the service has moved.
 func (m *model) bury(t *rapid.T) {
 	q, _ := m.service.byARN(m.dlq)
-	if counts, err := q.work.Counts(t.Context()); err != nil || counts.Ready == 0 {
+	if counts, err := workOf(q).Counts(t.Context()); err != nil || counts.Ready == 0 {
 		return // receiving nothing would take longer
 	}
 	dead, err := m.service.Receive(t.Context(), m.dlq, 100, 0)
@@ -190,7 +190,7 @@ func (m *model) deleteAgain(t *rapid.T) {
 }
 
 func (m *model) check(t *rapid.T) {
-	counts, err := m.queue().work.Counts(t.Context())
+	counts, err := workOf(m.queue()).Counts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

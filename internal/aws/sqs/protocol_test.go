@@ -140,7 +140,7 @@ func TestErrors(t *testing.T) {
 	const jobs = `"QueueUrl":"/123456789012/jobs"`
 	many := strings.TrimSuffix(strings.Repeat(`{"Id":"x","MessageBody":"m"},`, 11), ",")
 	for _, c := range []struct{ operation, body, kind, queryCode, text string }{
-		{"AddPermission", `{}`, "UnknownOperationException", "InvalidAction", "no operation AddPermission"},
+		{"Fold", `{}`, "UnknownOperationException", "InvalidAction", "no operation Fold"},
 		{"SendMessage", `{`, "SerializationException", "", "not JSON"},
 		{"SendMessage", `{"DelaySeconds":"1"}`, "SerializationException", "", "DelaySeconds"},
 		{"SendMessage", `{"MessageBody":"x"}`, "MissingRequiredParameterException", "MissingParameter", "QueueUrl"},
@@ -171,8 +171,9 @@ func TestErrors(t *testing.T) {
 		{"ChangeMessageVisibility", `{` + jobs + `,"ReceiptHandle":"x","VisibilityTimeout":-1}`, "InvalidParameterValueException", "InvalidParameterValue", "43200"},
 		{"CreateQueue", `{}`, "MissingRequiredParameterException", "MissingParameter", "QueueName"},
 		{"CreateQueue", `{"QueueName":"a b"}`, "InvalidParameterValueException", "InvalidParameterValue", "1 to 80"},
-		{"CreateQueue", `{"QueueName":"x.fifo","Attributes":{"FifoQueue":"true"}}`, "InvalidAttributeValue", "", "no FIFO queues yet"},
-		{"CreateQueue", `{"QueueName":"x","Attributes":{"FifoQueue":"true"}}`, "InvalidAttributeValue", "", "no FIFO queues yet"},
+		{"CreateQueue", `{"QueueName":"x.fifo"}`, "InvalidParameterValueException", "InvalidParameterValue", "1 to 80"},
+		{"CreateQueue", `{"QueueName":"x","Attributes":{"FifoQueue":"true"}}`, "InvalidParameterValueException", "InvalidParameterValue", "must end with .fifo"},
+		{"CreateQueue", `{"QueueName":"x","Attributes":{"FifoQueue":"false"}}`, "InvalidAttributeName", "", "FifoQueue"},
 		{"CreateQueue", `{"QueueName":"x","Attributes":{"Color":"red"}}`, "InvalidAttributeName", "", "Color"},
 		{"CreateQueue", `{"QueueName":"x","Attributes":{"QueueArn":"red"}}`, "InvalidAttributeName", "", "QueueArn"},
 		{"CreateQueue", `{"QueueName":"x","Attributes":{"VisibilityTimeout":"43201"}}`, "InvalidAttributeValue", "", "VisibilityTimeout"},
@@ -208,7 +209,7 @@ func TestErrors(t *testing.T) {
 		{"/123456789012/jobs", "ReceiveMessage", "MaxNumberOfMessages=ten", "InvalidParameterValue"},
 		{"/123456789012/jobs", "DeleteMessage", "ReceiptHandle=x", "ReceiptHandleIsInvalid"},
 		{"/123456789012/jobs", "SendMessageBatch", "", "AWS.SimpleQueueService.EmptyBatchRequest"},
-		{"/", "AddPermission", "", "InvalidAction"},
+		{"/", "Fold", "", "InvalidAction"},
 		{"/", "CreateQueue", "QueueName=jobs\nAttribute.1.Name=DelaySeconds\nAttribute.1.Value=1", "QueueAlreadyExists"},
 	} {
 		status, body := f.query(t, c.path, c.action, c.parameters)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The operations on queues, each as SQS's API reference describes it.
@@ -31,12 +32,12 @@ func createQueue(ctx context.Context, c *caller, in *createQueueInput) (*queueUR
 	if in.QueueName == "" {
 		return nil, missingParameter("QueueName")
 	}
-	if err := checkName(in.QueueName); err != nil {
+	at := address{c.region, c.account, in.QueueName}
+	wanted, err := settingsOfNew(in.QueueName, in.Attributes)
+	if err != nil {
 		return nil, err
 	}
-	at := address{c.region, c.config.Account, in.QueueName}
-	wanted, err := defaults().with(in.Attributes)
-	if err != nil {
+	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
 	c.admin.Lock()
@@ -57,6 +58,23 @@ func createQueue(ctx context.Context, c *caller, in *createQueueInput) (*queueUR
 		return nil, err
 	}
 	return &queueURLOutput{c.queueURL(at)}, nil
+}
+
+// settingsOfNew reads the attributes of a queue that is to be made.
+func settingsOfNew(name string, attributes map[string]string) (settings, error) {
+	s := defaults()
+	switch fifo, given := attributes["FifoQueue"]; {
+	case fifo == "true":
+		s.FIFO = fifoDefaults()
+	case fifo == "false":
+		return s, unknownAttribute("FifoQueue") // as SQS says
+	case given:
+		return s, invalidAttribute("FifoQueue")
+	}
+	if err := checkName(name, s.FIFO != nil); err != nil {
+		return s, err
+	}
+	return s.with(attributes)
 }
 
 // difference names an attribute, of those asked for, that is not as wanted.
@@ -86,6 +104,9 @@ func (s *Service) checkRedrive(source address, wanted settings) error {
 	if !ok {
 		return invalid("Dead letter target does not exist.")
 	}
+	if at.fifo() != source.fifo() {
+		return invalid("Dead-letter queue must be same type of queue as the source.")
+	}
 	if have := q.record().Settings; !have.allows(source.arn()) {
 		return invalid("Queue " + source.arn() + " is not allowed by the RedriveAllowPolicy of the dead-letter queue.")
 	}
@@ -111,8 +132,19 @@ func purgeQueue(ctx context.Context, c *caller, in *queueInput) (*none, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, q.work.Purge(ctx)
+	last, now := q.purged.Load(), time.Now().UnixMilli()
+	if now-last < purgePause.Milliseconds() || !q.purged.CompareAndSwap(last, now) {
+		return nil, errPurging(q.record().Address.Name)
+	}
+	if err := q.line.purge(ctx); err != nil {
+		q.purged.Store(last)
+		return nil, err
+	}
+	return nil, nil
 }
+
+// purgePause is how long SQS refuses the next purge of a queue.
+const purgePause = time.Minute
 
 type getQueueURLInput struct {
 	QueueName              string
@@ -123,7 +155,7 @@ func getQueueURL(_ context.Context, c *caller, in *getQueueURLInput) (*queueURLO
 	if in.QueueName == "" {
 		return nil, missingParameter("QueueName")
 	}
-	at := address{c.region, c.config.Account, in.QueueName}
+	at := address{c.region, c.account, in.QueueName}
 	if in.QueueOwnerAWSAccountId != "" {
 		at.Account = in.QueueOwnerAWSAccountId
 	}
@@ -144,43 +176,91 @@ type listQueuesOutput struct {
 	NextToken string   `json:",omitempty"`
 }
 
-// maxResults is the most queues that one listing has. Like SQS, a call that does
-// not ask for pages gets no token for more.
+// maxResults is the most queues that one listing has.
 const maxResults = 1000
 
 func listQueues(_ context.Context, c *caller, in *listQueuesInput) (*listQueuesOutput, error) {
+	found, next, err := c.page(c.list(in.QueueNamePrefix), in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	return &listQueuesOutput{found, next}, nil
+}
+
+// page returns the URLs of the queues on one page of a listing, and the token for
+// the next. Like SQS, a call that does not ask for pages gets no token.
+func (c *caller) page(all []address, size *int, token string) (urls []string, next string, err error) {
 	most := maxResults
-	if in.MaxResults != nil {
-		if most = *in.MaxResults; most < 1 || most > maxResults {
-			return nil, invalidParameter("Value %d for parameter MaxResults is invalid. Reason: Must be an integer between 1 and 1000, if provided.", most)
+	if size != nil {
+		if most = *size; most < 1 || most > maxResults {
+			return nil, "", invalidParameter("Value %d for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and 1000, if provided.", most)
 		}
 	}
-	after, err := base64.RawURLEncoding.DecodeString(in.NextToken)
+	after, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
-		return nil, invalidParameter("Value %s for parameter NextToken is invalid. Reason: It did not come from this operation.", clip(in.NextToken))
+		return nil, "", invalidParameter("Value %s for parameter NextToken is invalid. Reason: Invalid or expired next token.", clip(token))
 	}
-	out := new(listQueuesOutput)
 	last := ""
-	for _, at := range c.list(in.QueueNamePrefix, string(after)) {
-		if len(out.QueueUrls) == most {
-			if in.MaxResults != nil {
-				out.NextToken = base64.RawURLEncoding.EncodeToString([]byte(last))
+	for _, at := range all {
+		if at.Name <= string(after) {
+			continue
+		}
+		if len(urls) == most {
+			if size != nil {
+				next = base64.RawURLEncoding.EncodeToString([]byte(last))
 			}
 			break
 		}
-		out.QueueUrls, last = append(out.QueueUrls, c.queueURL(at)), at.Name
+		urls, last = append(urls, c.queueURL(at)), at.Name
 	}
-	return out, nil
+	return urls, next, nil
 }
 
-// list returns the caller's queues with the prefix, by name, that come after a
-// name.
-func (c *caller) list(prefix, after string) []address {
+// list returns the caller's queues with the prefix, by name.
+func (c *caller) list(prefix string) []address {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var all []address
 	for at := range c.queues {
-		if at.Region == c.region && at.Account == c.config.Account && strings.HasPrefix(at.Name, prefix) && at.Name > after {
+		if at.Region == c.region && at.Account == c.account && strings.HasPrefix(at.Name, prefix) {
+			all = append(all, at)
+		}
+	}
+	slices.SortFunc(all, func(a, b address) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+type listDeadLetterSourceQueuesInput struct {
+	QueueUrl   string
+	MaxResults *int
+	NextToken  string
+}
+
+type listDeadLetterSourceQueuesOutput struct {
+	// QueueUrls is spelled in lower case in JSON.
+	QueueUrls []string `json:"queueUrls" query:"QueueUrl,flat"`
+	NextToken string   `json:",omitempty"`
+}
+
+func listDeadLetterSourceQueues(_ context.Context, c *caller, in *listDeadLetterSourceQueuesInput) (*listDeadLetterSourceQueuesOutput, error) {
+	q, err := c.queue(in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	urls, next, err := c.page(c.sourcesOf(q.record().Address.arn()), in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	return &listDeadLetterSourceQueuesOutput{append([]string{}, urls...), next}, nil
+}
+
+// sourcesOf returns the queues whose dead letters go to a queue, by name.
+func (s *Service) sourcesOf(arn string) []address {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var all []address
+	for at, q := range s.queues {
+		if policy := q.record().Settings.Redrive; policy != nil && policy.ARN == arn {
 			all = append(all, at)
 		}
 	}
@@ -259,7 +339,7 @@ func getQueueAttributes(ctx context.Context, c *caller, in *getQueueAttributesIn
 
 // attributes are all that clients can read of the queue.
 func (q *queue) attributes(ctx context.Context) (map[string]string, error) {
-	counts, err := q.work.Counts(ctx)
+	counts, err := q.line.counts(ctx)
 	if err != nil {
 		return nil, err
 	}

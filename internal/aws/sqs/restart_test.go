@@ -81,9 +81,9 @@ func TestHalfMadeQueue(t *testing.T) {
 	f := start(t, "")
 	f.create(t, "jobs", nil)
 	q, _ := f.byARN("arn:aws:sqs:eu-west-1:123456789012:jobs")
-	half := q.work.Config()
+	half := workOf(q).Config()
 	half.AckWait = time.Minute // not what the record says
-	if err := q.work.Update(t.Context(), half); err != nil {
+	if err := workOf(q).Update(t.Context(), half); err != nil {
 		t.Fatal(err)
 	}
 	again, err := New(f.config)
@@ -91,8 +91,8 @@ func TestHalfMadeQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	if q, _ := again.byARN("arn:aws:sqs:eu-west-1:123456789012:jobs"); q.work.Config().AckWait != 30*time.Second {
-		t.Errorf("wait of %v", q.work.Config().AckWait)
+	if q, _ := again.byARN("arn:aws:sqs:eu-west-1:123456789012:jobs"); workOf(q).Config().AckWait != 30*time.Second {
+		t.Errorf("wait of %v", workOf(q).Config().AckWait)
 	}
 }
 

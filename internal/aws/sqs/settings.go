@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/stack"
 )
 
@@ -27,9 +29,23 @@ type settings struct {
 	ReceiveWait       time.Duration `json:"receiveWait,omitempty"`
 	MaxMessageSize    int           `json:"maxMessageSize"`
 	Redrive           *redrive      `json:"redrive,omitempty"`
+	// FIFO is nil for a standard queue.
+	FIFO *fifoSettings `json:"fifo,omitempty"`
 	// Kept are attributes that are stored and returned and change nothing.
 	Kept map[string]string `json:"kept,omitempty"`
 }
+
+// fifoSettings are what only a FIFO queue has. Its throughput has no limit here:
+// FifoThroughputLimit is accepted and returned.
+type fifoSettings struct {
+	ContentBased bool   `json:"contentBased,omitempty"`
+	Scope        string `json:"scope"`
+	Throughput   string `json:"throughput"`
+}
+
+func (f *fifoSettings) perGroup() bool { return f.Scope == "messageGroup" }
+
+func fifoDefaults() *fifoSettings { return &fifoSettings{Scope: "queue", Throughput: "perQueue"} }
 
 // redrive says after how many receives a message goes where.
 type redrive struct {
@@ -51,6 +67,9 @@ func settingsOf(q stack.Queue) settings {
 	}
 	if q.Redrive != nil {
 		s.Redrive = &redrive{q.Redrive.DeadLetterARN, q.Redrive.MaxReceiveCount}
+	}
+	if strings.HasSuffix(q.Name, fifoSuffix) {
+		s.FIFO = fifoDefaults()
 	}
 	return s
 }
@@ -86,6 +105,9 @@ func (s *settings) check() error {
 			return invalidAttribute(a.name)
 		}
 	}
+	if s.FIFO != nil && s.FIFO.Throughput == "perMessageGroupId" && !s.FIFO.perGroup() {
+		return awswire.Errorf("InvalidAttributeValue", "Invalid value for the parameter FifoThroughputLimit. Reason: The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup.")
+	}
 	if s.MaxMessageSize < 1024 || s.MaxMessageSize > MaxMessageSize {
 		return invalidAttribute("MaximumMessageSize")
 	}
@@ -99,6 +121,10 @@ func (s *settings) check() error {
 // with returns the settings with attributes as clients write them.
 func (s settings) with(attributes map[string]string) (settings, error) {
 	s.Kept = maps.Clone(s.Kept)
+	if s.FIFO != nil {
+		own := *s.FIFO
+		s.FIFO = &own
+	}
 	for name, text := range attributes {
 		if err := s.set(name, text); err != nil {
 			return s, err
@@ -128,16 +154,67 @@ func (s *settings) set(name, text string) error {
 		return nil
 	case name == "RedrivePolicy":
 		return s.setRedrive(text)
-	case name == "RedriveAllowPolicy" && text != "":
-		if _, err := parseRedriveAllow(text); err != nil {
-			return err
-		}
 	case fifoOnly[name]:
-		return errFIFO()
+		return s.setFIFO(name, text)
 	case !kept[name]:
 		return unknownAttribute(name)
 	}
+	if err := checkKept(name, text); err != nil {
+		return err
+	}
 	s.keep(name, text)
+	return nil
+}
+
+// setFIFO sets what only a FIFO queue has.
+func (s *settings) setFIFO(name, text string) error {
+	if s.FIFO == nil {
+		return unknownAttribute(name)
+	}
+	oneOf := func(words ...string) error {
+		if slices.Contains(words, text) {
+			return nil
+		}
+		return invalidAttribute(name)
+	}
+	switch name {
+	case "FifoQueue":
+		if text != "true" {
+			return awswire.Errorf("InvalidAttributeValue", "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.")
+		}
+		return nil
+	case "ContentBasedDeduplication":
+		s.FIFO.ContentBased = text == "true"
+		return oneOf("true", "false")
+	case "DeduplicationScope":
+		s.FIFO.Scope = text
+		return oneOf("queue", "messageGroup")
+	}
+	s.FIFO.Throughput = text
+	return oneOf("perQueue", "perMessageGroupId")
+}
+
+// checkKept checks an attribute that is only stored; an empty one takes it away.
+func checkKept(name, text string) error {
+	valid := text == ""
+	switch {
+	case valid:
+	case name == "RedriveAllowPolicy":
+		_, err := parseRedriveAllow(text)
+		return err
+	case name == "Policy":
+		valid = json.Valid([]byte(text)) && strings.HasPrefix(strings.TrimSpace(text), "{")
+	case name == "SqsManagedSseEnabled":
+		valid = text == "true" || text == "false"
+	case name == "KmsDataKeyReusePeriodSeconds":
+		n, err := strconv.Atoi(text)
+		valid = err == nil && n >= 60 && n <= 86400
+	default:
+		valid = len(text) <= 2048
+	}
+	if !valid {
+		return invalidAttribute(name)
+	}
 	return nil
 }
 
@@ -186,6 +263,10 @@ func (s *settings) texts() map[string]string {
 	if s.Redrive != nil {
 		all["RedrivePolicy"] = s.Redrive.String()
 	}
+	if f := s.FIFO; f != nil {
+		all["FifoQueue"], all["ContentBasedDeduplication"] = "true", strconv.FormatBool(f.ContentBased)
+		all["DeduplicationScope"], all["FifoThroughputLimit"] = f.Scope, f.Throughput
+	}
 	maps.Copy(all, s.Kept)
 	return all
 }
@@ -206,14 +287,26 @@ type redriveAllow struct {
 }
 
 func parseRedriveAllow(text string) (allow redriveAllow, err error) {
+	invalid := func(reason string) (redriveAllow, error) {
+		return allow, invalidParameter("Value %s for parameter RedriveAllowPolicy is invalid. Reason: %s", clip(text), reason)
+	}
 	if err := json.Unmarshal([]byte(text), &allow); err != nil {
-		return allow, invalidParameter("Value %s for parameter RedriveAllowPolicy is invalid. Reason: It is not a valid JSON map.", clip(text))
+		return invalid("Redrive allow policy is not a valid JSON map.")
 	}
-	switch allow.Permission {
-	case "allowAll", "denyAll", "byQueue":
-		return allow, nil
+	switch {
+	case allow.Permission != "allowAll" && allow.Permission != "denyAll" && allow.Permission != "byQueue":
+		return invalid("redrivePermission must be allowAll, denyAll or byQueue.")
+	case allow.Permission != "byQueue" && len(allow.Sources) > 0:
+		return invalid("sourceQueueArns can only be given with the redrivePermission byQueue.")
+	case allow.Permission == "byQueue" && (len(allow.Sources) == 0 || len(allow.Sources) > 10):
+		return invalid("The redrivePermission byQueue needs 1 to 10 sourceQueueArns.")
 	}
-	return allow, invalidParameter("Value %s for parameter RedriveAllowPolicy is invalid. Reason: redrivePermission must be allowAll, denyAll or byQueue.", clip(text))
+	for _, arn := range allow.Sources {
+		if _, err := parseARN(arn); err != nil {
+			return invalid("sourceQueueArns must be ARNs of queues.")
+		}
+	}
+	return allow, nil
 }
 
 // allows reports whether the queue with these settings takes dead letters of

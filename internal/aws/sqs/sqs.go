@@ -57,18 +57,26 @@ type Service struct {
 
 	mu     sync.RWMutex
 	queues map[address]*queue
-	closed bool
-	calls  sync.WaitGroup
+	// declared are the queues that a template asked for in this process.
+	declared map[address]settings
+	closed   bool
+	calls    sync.WaitGroup
+
+	moves moves
 }
 
 // New returns the service with the queues that the bus holds.
 func New(cfg Config) (*Service, error) {
-	s := &Service{config: withDefaults(cfg), waits: make(chan struct{}, maxWaits), queues: make(map[address]*queue)}
+	s := &Service{config: withDefaults(cfg), waits: make(chan struct{}, maxWaits), queues: make(map[address]*queue), declared: make(map[address]settings)}
 	s.seal = seal{key: s.config.SecretKey}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.load(s.ctx); err != nil {
 		s.cancel()
 		return nil, fmt.Errorf("recover queues: %w", err)
+	}
+	if err := s.loadMoves(s.ctx); err != nil {
+		s.cancel()
+		return nil, fmt.Errorf("recover message move tasks: %w", err)
 	}
 	return s, nil
 }
@@ -98,22 +106,57 @@ func (s *Service) load(ctx context.Context) error {
 		return err
 	}
 	for _, work := range works {
-		text, ours := work.Config().Metadata[metadataKey]
+		r, ours, err := readRecord(work.Config().Name, work.Config().Metadata)
+		if err != nil {
+			return err
+		}
 		if !ours {
 			continue
-		}
-		var r record
-		if err := json.Unmarshal([]byte(text), &r); err != nil {
-			return fmt.Errorf("read what queue %s is: %w", work.Config().Name, err)
 		}
 		if want := r.busConfig(); work.Config().AckWait != want.AckWait {
 			if err := work.Update(ctx, want); err != nil {
 				return err
 			}
 		}
-		s.queues[r.Address] = newQueue(s, work, r)
+		q := newQueue(s, r)
+		q.line = &standard{q, work}
+		s.queues[r.Address] = q
+	}
+	return s.loadFIFO(ctx)
+}
+
+func (s *Service) loadFIFO(ctx context.Context) error {
+	journals, err := s.config.Bus.Journals(ctx)
+	if err != nil {
+		return err
+	}
+	for _, journal := range journals {
+		r, ours, err := readRecord(journal.Config().Name, journal.Config().Metadata)
+		if err != nil {
+			return err
+		}
+		if !ours {
+			continue
+		}
+		q := newQueue(s, r)
+		if q.line, err = openFIFO(ctx, q, journal); err != nil {
+			return fmt.Errorf("queue %s: %w", r.Address.Name, err)
+		}
+		s.queues[r.Address] = q
 	}
 	return nil
+}
+
+// readRecord reads the record in a stream's metadata, if it is this package's.
+func readRecord(name string, metadata map[string]string) (r record, ours bool, err error) {
+	text, ours := metadata[metadataKey]
+	if !ours {
+		return r, false, nil
+	}
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return r, true, fmt.Errorf("read what queue %s is: %w", name, err)
+	}
+	return r, true, nil
 }
 
 // Close ends waiting receives with no messages and waits for running calls. It
@@ -124,6 +167,7 @@ func (s *Service) Close() error {
 	s.mu.Unlock()
 	s.cancel()
 	s.calls.Wait()
+	s.moves.running.Wait()
 	return nil
 }
 
@@ -153,7 +197,7 @@ func (s *Service) EnsureQueue(q stack.Queue) error {
 		return fmt.Errorf("queue %s: %w", q.Name, err)
 	}
 	wanted := settingsOf(q)
-	if err := errors.Join(checkName(at.Name), wanted.check()); err != nil {
+	if err := errors.Join(checkName(at.Name, wanted.FIFO != nil), wanted.check()); err != nil {
 		return fmt.Errorf("queue %s: %w", q.Name, err)
 	}
 	if err := s.ensure(at, wanted); err != nil {
@@ -177,6 +221,7 @@ func (s *Service) templateAddress(q stack.Queue) (address, error) {
 func (s *Service) ensure(at address, wanted settings) error {
 	s.admin.Lock()
 	defer s.admin.Unlock()
+	s.declared[at] = wanted
 	q, ok := s.lookup(at)
 	if !ok {
 		_, err := s.create(s.ctx, newRecord(at, wanted))
@@ -193,11 +238,10 @@ func (s *Service) ensure(at address, wanted settings) error {
 
 // create makes the queue of a record. Call with admin held.
 func (s *Service) create(ctx context.Context, r record) (*queue, error) {
-	work, err := s.config.Bus.EnsureQueue(ctx, r.busConfig())
+	q, err := s.openQueue(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	q := newQueue(s, work, r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queues[r.Address] = q
@@ -206,7 +250,7 @@ func (s *Service) create(ctx context.Context, r record) (*queue, error) {
 
 // delete drops a queue and its messages. Call with admin held.
 func (s *Service) delete(ctx context.Context, q *queue) error {
-	if err := q.work.Delete(ctx); err != nil {
+	if err := q.line.drop(ctx); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -261,18 +305,21 @@ func (s *Service) Send(ctx context.Context, queueARN string, m Outgoing) error {
 		return errors.Join(ErrNoQueue, err)
 	}
 	out := &outgoing{MessageBody: m.Body, MessageAttributes: m.Attributes, MessageGroupId: m.GroupID, MessageDeduplicationId: m.DeduplicationID}
-	limits := q.record().Settings
-	if err := out.check(limits.MaxMessageSize); err != nil {
+	settings := q.record().Settings
+	if err := out.check(&settings); err != nil {
 		return err
 	}
-	message, _ := post(m.Sender, out, limits.Delay)
-	return q.work.Publish(ctx, message)
+	return q.line.send(ctx, []*envelope{out.envelope(m.Sender, &settings)})[0].err
 }
 
 // Receive takes up to max messages (at most 10,000) out of a queue and hides
 // them for the queue's visibility timeout. It returns as soon as there is one,
 // with none when wait is over or the Service closes, and with ctx's error when
 // ctx ends: then nothing has been received.
+//
+// From a FIFO queue come, in order, messages of groups from which nobody holds
+// any: several of one group, then those of others. A group is closed from then on
+// until each of its messages was deleted or is visible again.
 func (s *Service) Receive(ctx context.Context, queueARN string, max int, wait time.Duration) ([]Message, error) {
 	done, err := s.begin()
 	if err != nil {
@@ -283,11 +330,12 @@ func (s *Service) Receive(ctx context.Context, queueARN string, max int, wait ti
 	if err != nil {
 		return nil, err
 	}
-	return q.receive(ctx, max, wait, q.record().Settings.VisibilityTimeout)
+	return q.line.receive(ctx, receiving{most: max, wait: wait, visibility: q.record().Settings.VisibilityTimeout})
 }
 
-// Delete deletes received messages. One that is gone already is no error; a
-// handle that this queue did not give out is, and then nothing is deleted.
+// Delete deletes received messages. One that is gone already is no error. A
+// handle that this queue did not give out is one, and of a FIFO queue also one
+// whose visibility timeout is over; the others are deleted all the same.
 func (s *Service) Delete(ctx context.Context, queueARN string, receiptHandles []string) error {
 	done, err := s.begin()
 	if err != nil {
@@ -298,17 +346,13 @@ func (s *Service) Delete(ctx context.Context, queueARN string, receiptHandles []
 	if err != nil {
 		return err
 	}
-	receipts := make([]bus.Receipt, len(receiptHandles))
-	for i, handle := range receiptHandles {
-		if receipts[i], err = q.receipt(handle); err != nil {
-			return err
-		}
-	}
-	return q.work.Ack(ctx, receipts...)
+	return errors.Join(q.line.remove(ctx, receiptHandles)...)
 }
 
 // ChangeVisibility hides a received message for d from now (0 to 12 h); zero
-// makes it visible at once.
+// makes it visible at once. To return what is left of a FIFO queue's batch, do
+// it for every message that is left: the group opens with the last one, and they
+// come again in their order.
 func (s *Service) ChangeVisibility(ctx context.Context, queueARN, handle string, d time.Duration) error {
 	done, err := s.begin()
 	if err != nil {

@@ -57,6 +57,9 @@ func start(t testing.TB, dir string) *fixture {
 	return f
 }
 
+// workOf is the work queue of a standard queue.
+func workOf(q *queue) *bus.WorkQueue { return q.line.(*standard).work }
+
 // stop may be called twice.
 func (f *fixture) stop() {
 	if f.Service != nil {
@@ -236,8 +239,8 @@ func TestQueueOperations(t *testing.T) {
 	if len(got) != 1 || got["VisibilityTimeout"] != "1" {
 		t.Errorf("after setting: %v", got)
 	}
-	if q, _ := f.byARN("arn:aws:sqs:eu-west-1:123456789012:jobs"); q.work.Config().AckWait != time.Second {
-		t.Errorf("the bus has a wait of %v", q.work.Config().AckWait)
+	if q, _ := f.byARN("arn:aws:sqs:eu-west-1:123456789012:jobs"); workOf(q).Config().AckWait != time.Second {
+		t.Errorf("the bus has a wait of %v", workOf(q).Config().AckWait)
 	}
 	found, err := f.client.GetQueueUrl(t.Context(), &awssqs.GetQueueUrlInput{QueueName: aws.String("jobs")})
 	if err != nil || *found.QueueUrl != url {
@@ -352,7 +355,7 @@ func TestReceiveVisibility(t *testing.T) {
 	take(1)
 	take(43200)
 	q, _ := f.byARN("arn:aws:sqs:eu-west-1:123456789012:jobs")
-	lease, _ := q.work.Lease(1)
+	lease, _ := workOf(q).Lease(1)
 	if left := time.Until(lease.Until); left < 11*time.Hour || lease.Count != 4 {
 		t.Errorf("hidden for %v after %d receives", left, lease.Count)
 	}
@@ -633,7 +636,7 @@ func TestEnsureQueue(t *testing.T) {
 		t.Errorf("after ensuring: %v", got)
 	}
 	for text, bad := range map[string]stack.Queue{
-		"FIFO":              {Name: "jobs.fifo"},
+		"suffix":            {Name: ".fifo"},
 		"VisibilityTimeout": {Name: "x", VisibilityTimeout: 13 * time.Hour},
 		"maxReceiveCount":   {Name: "x", Redrive: &stack.Redrive{DeadLetterARN: "arn:aws:sqs:eu-west-1:1:x"}},
 		"names another":     {Name: "x", ARN: "arn:aws:sqs:eu-west-1:1:y"},
