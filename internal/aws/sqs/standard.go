@@ -226,7 +226,9 @@ func errGone(handle string) *awswire.Error {
 	return invalidParameter("Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.", clip(handle))
 }
 
-func (l *standard) counts(ctx context.Context) (bus.Counts, error)   { return l.work.Counts(ctx) }
-func (l *standard) purge(ctx context.Context) error                  { return l.work.Purge(ctx) }
-func (l *standard) update(ctx context.Context, r record) error       { return l.work.Update(ctx, r.busConfig()) }
-func (l *standard) drop(ctx context.Context) error                   { return l.work.Delete(ctx) }
+func (l *standard) counts(ctx context.Context) (bus.Counts, error) { return l.work.Counts(ctx) }
+func (l *standard) purge(ctx context.Context) error                { return l.work.Purge(ctx) }
+func (l *standard) update(ctx context.Context, r record) error {
+	return l.work.Update(ctx, r.busConfig())
+}
+func (l *standard) drop(ctx context.Context) error { return l.work.Delete(ctx) }
