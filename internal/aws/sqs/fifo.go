@@ -193,6 +193,13 @@ func (l *fifo) purge(ctx context.Context) error {
 	return nil
 }
 
+// forgetSent lets everything be sent again.
+func (l *fifo) forgetSent() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.memory = newMemory(l.memory.perGroup)
+}
+
 func (l *fifo) update(ctx context.Context, r record) error {
 	now, err := l.lock()
 	if err != nil {

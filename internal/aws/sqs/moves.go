@@ -54,6 +54,8 @@ type moveTask struct {
 	Started     int64  `json:"started"` // milliseconds since the epoch
 
 	cancel context.CancelFunc
+	// forgotten says that the end of the task is not to be stored.
+	forgotten bool
 }
 
 // loadMoves goes on with the tasks of a former process.
@@ -101,6 +103,9 @@ func (s *Service) run(t *moveTask) {
 			t.Status, t.Failure = moveFailed, err.Error()
 		default:
 			t.Status = moveCompleted
+		}
+		if t.forgotten {
+			return
 		}
 		if err := s.keepMove(s.ctx, t); err != nil {
 			s.config.Log.Error("the end of a message move task cannot be stored", "source", t.Source, "error", err)
