@@ -156,7 +156,33 @@ type Queue struct {
 	MaxMessageSize int `json:"maxMessageSize"`
 	// Redrive names the dead-letter queue, or is nil.
 	Redrive *Redrive `json:"redrive,omitempty"`
-	Line    int      `json:"line,omitempty"`
+	// RedriveAllow says who may name this queue as its dead-letter queue; nil
+	// lets everybody.
+	RedriveAllow *RedriveAllow `json:"redriveAllow,omitempty"`
+	// FIFO is set for a FIFO queue, whose name ends in ".fifo".
+	FIFO *FIFO `json:"fifo,omitempty"`
+	// Tags are returned to who asks, and do nothing.
+	Tags map[string]string `json:"tags,omitempty"`
+	Line int               `json:"line,omitempty"`
+}
+
+// FIFO is what only a FIFO queue has. The zero value is AWS's default.
+type FIFO struct {
+	// ContentBasedDeduplication makes the body's digest the deduplication id of
+	// messages that have none.
+	ContentBasedDeduplication bool `json:"contentBasedDeduplication,omitempty"`
+	// DeduplicationScope is "queue" (as is "") or "messageGroup".
+	DeduplicationScope string `json:"deduplicationScope,omitempty"`
+	// ThroughputLimit is "perQueue" (as is "") or "perMessageGroupId".
+	ThroughputLimit string `json:"throughputLimit,omitempty"`
+}
+
+// RedriveAllow is a queue's RedriveAllowPolicy.
+type RedriveAllow struct {
+	// Permission is "allowAll", "denyAll" or "byQueue".
+	Permission string `json:"redrivePermission"`
+	// SourceARNs are the queues of byQueue.
+	SourceARNs []string `json:"sourceQueueArns,omitempty"`
 }
 
 // Redrive is a queue's RedrivePolicy.

@@ -139,6 +139,7 @@ func (v *validation) queues() {
 		if q.Redrive != nil {
 			v.redrive(of, q, arns)
 		}
+		v.fifo(of, q)
 	}
 }
 
@@ -149,6 +150,23 @@ func (v *validation) redrive(of string, q *Queue, arns map[string]bool) {
 		v.addf("%s: it is its own dead-letter queue; name another one", of)
 	case !arns[target]:
 		v.addf("%s: its dead-letter queue %q is not a queue of this stack", of, target)
+	case (v.stack.QueueByARN(target).FIFO != nil) != (q.FIFO != nil):
+		v.addf("%s: its dead-letter queue %q is of another type; the dead letters of a FIFO queue go to a FIFO queue, and those of a standard queue to a standard one", of, target)
+	}
+}
+
+// fifo checks what belongs together in a FIFO queue.
+func (v *validation) fifo(of string, q *Queue) {
+	isFIFO := strings.HasSuffix(q.Name, ".fifo")
+	switch {
+	case isFIFO && q.FIFO == nil:
+		v.addf("%s: only the names of FIFO queues end in .fifo; set FifoQueue, or give it another name", of)
+	case !isFIFO && q.FIFO != nil:
+		v.addf("%s: the name of a FIFO queue ends in .fifo", of)
+	case isFIFO && len(q.Name) > 80:
+		v.addf("%s: the name of a FIFO queue has at most 80 characters, the suffix .fifo included", of)
+	case isFIFO && q.FIFO.ThroughputLimit == "perMessageGroupId" && q.FIFO.DeduplicationScope != "messageGroup":
+		v.addf("%s: the FifoThroughputLimit perMessageGroupId needs the DeduplicationScope messageGroup", of)
 	}
 }
 

@@ -144,9 +144,6 @@ func (l *loader) recordEnd(p *properties, property, arn, means string) string {
 	switch {
 	case arn == "":
 		return ""
-	case l.leftOutQueues[arn]:
-		l.note(p.resource, p.node.line, p.prefix+property+" has no effect: its queue is left out")
-		return ""
 	case strings.HasSuffix(arn, ".fifo"):
 		l.problem(p.raw(property), "Lambda sends such records to standard queues and topics only, and %s is first-in-first-out", quote(arn))
 		return ""

@@ -191,20 +191,17 @@ type loader struct {
 	// isSAM is true when the template asks for SAM's transform, or is taken as if
 	// it did.
 	isSAM bool
-	// leftOutQueues holds the ARNs of the queues that are not run.
-	leftOutQueues map[string]bool
 	// permitted holds the names of the functions that API Gateway may invoke.
 	permitted map[string]bool
 }
 
 func load(name string, root *node, repeated []repeatedKey, dir string, opts Options) (*stack.Stack, error) {
 	l := &loader{
-		dir:           dir,
-		stack:         &stack.Stack{Name: opts.StackName, Region: opts.Region, Account: opts.Account},
-		noted:         make(map[stack.Notice]bool),
-		functions:     make(functionIndex),
-		permitted:     make(map[string]bool),
-		leftOutQueues: make(map[string]bool),
+		dir:       dir,
+		stack:     &stack.Stack{Name: opts.StackName, Region: opts.Region, Account: opts.Account},
+		noted:     make(map[stack.Notice]bool),
+		functions: make(functionIndex),
+		permitted: make(map[string]bool),
 	}
 	l.evaluator = &evaluator{
 		file: name, opts: opts, types: resourceTypes(),

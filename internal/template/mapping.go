@@ -24,7 +24,12 @@ func (l *loader) loadMapping(r *resource) {
 		Window:    p.seconds("MaximumBatchingWindowInSeconds", 0, 300, 0),
 		Disabled:  !p.flag("Enabled", true),
 	}
-	if m.BatchSize > 10 && m.Window == 0 {
+	switch fifo := l.stack.QueueByARN(source).FIFO != nil; {
+	case fifo && m.BatchSize > 10:
+		l.problem(p.raw("BatchSize"), "a FIFO queue has a BatchSize of at most 10, as on AWS")
+	case fifo && m.Window > 0:
+		l.problem(p.raw("MaximumBatchingWindowInSeconds"), "a FIFO queue has no batching window, as on AWS")
+	case m.BatchSize > 10 && m.Window == 0:
 		l.problem(p.raw("BatchSize"), "a BatchSize above 10 needs a MaximumBatchingWindowInSeconds of 1 or more, as on AWS")
 	}
 	m.ReportItemFailures = l.reportsItemFailures(p)
@@ -48,8 +53,6 @@ func (l *loader) loadMapping(r *resource) {
 func (l *loader) isQueueSource(p *properties, source string) bool {
 	parts := strings.Split(source, ":")
 	switch {
-	case l.leftOutQueues[source]:
-		l.note(p.resource, p.resource.line, "the mapping is left out: its queue is a FIFO queue, which is not supported yet")
 	case l.stack.QueueByARN(source) != nil:
 		return true
 	case len(parts) >= 6 && parts[0] == "arn" && parts[2] != "sqs":

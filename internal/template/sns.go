@@ -114,9 +114,6 @@ func (l *loader) subscribe(p *properties, r *resource, topic string, attributes 
 	case !slices.Contains(protocols, protocol):
 		l.note(r, p.raw("Protocol").line, "the subscription is left out: the protocol "+quote(protocol)+" cannot be reached from here; those that can are "+strings.Join(protocols, ", "))
 		return
-	case protocol == "sqs" && l.leftOutQueues[endpoint]:
-		l.note(r, p.raw("Endpoint").line, "the subscription is left out: its queue is a FIFO queue, which is not supported yet")
-		return
 	case protocol == "sqs" && l.stack.QueueByARN(endpoint) == nil:
 		l.problem(p.raw("Endpoint"), "the queue is %s, which no resource of this template declares; give the Arn of an AWS::SQS::Queue", quote(endpoint))
 		return

@@ -29,12 +29,15 @@ func (e *evaluator) queueName(r *resource) (string, error) {
 	if err == nil && name == defaultName(r.id, "QueueName") && r.properties.field("FifoQueue") != nil {
 		fifo, err := e.text(r.properties.field("FifoQueue"))
 		if strings.EqualFold(fifo, "true") {
-			name += ".fifo"
+			name = name[:min(len(name), maxQueueName-len(".fifo"))] + ".fifo"
 		}
 		return name, err
 	}
 	return name, err
 }
+
+// maxQueueName is how long a queue's name can be, its suffix included.
+const maxQueueName = 80
 
 var queueNameForm = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
 
@@ -54,11 +57,7 @@ func (l *loader) loadQueue(r *resource) {
 		l.problem(nodeOr(p.raw("QueueName"), r.node), "the queue in line %d has the name %s already; names are unique", other.Line, name)
 		return
 	}
-	if fifo := p.flag("FifoQueue", false); fifo || strings.HasSuffix(name, ".fifo") {
-		l.leftOutQueues[arn] = true
-		l.note(r, r.line, "FIFO queues are not supported yet; the queue and what reads it are left out")
-		return
-	}
+	name, _ = l.attributeOf(r.node, r, "QueueName")
 	q := stack.Queue{
 		LogicalID: r.id, Name: name, ARN: arn, Line: r.line,
 		VisibilityTimeout: p.seconds("VisibilityTimeout", 0, 43200, 30),
@@ -68,9 +67,71 @@ func (l *loader) loadQueue(r *resource) {
 		MaxMessageSize:    p.number("MaximumMessageSize", 1024, 1<<20, defaultMaxMessage),
 		Redrive:           redrive(p.nested("RedrivePolicy")),
 	}
-	p.rest([]string{"KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "SqsManagedSseEnabled"},
-		map[string]string{"RedriveAllowPolicy": "every queue of the stack may name this one as its dead-letter queue"})
+	q.RedriveAllow = redriveAllow(p.nested("RedriveAllowPolicy"))
+	q.FIFO = p.fifo(name)
+	q.Tags = l.tags(p.raw("Tags"))
+	p.rest([]string{"KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "SqsManagedSseEnabled"}, nil)
 	l.stack.Queues = append(l.stack.Queues, q)
+}
+
+// tags reads a list of tags. They do nothing, so one that cannot be read is no
+// reason not to run.
+func (l *loader) tags(n *node) map[string]string {
+	if n == nil {
+		return nil
+	}
+	items, err := l.evaluator.list(n)
+	if err != nil {
+		return nil
+	}
+	tags := make(map[string]string)
+	for _, item := range items {
+		if item.kind != kindObject || item.field("Key") == nil || item.field("Value") == nil {
+			continue
+		}
+		key, keyErr := l.evaluator.text(item.field("Key"))
+		value, valueErr := l.evaluator.text(item.field("Value"))
+		if keyErr == nil && valueErr == nil && key != "" {
+			tags[key] = value
+		}
+	}
+	return tags
+}
+
+// fifo reads what only FIFO queues have; without FifoQueue it is nil.
+func (p *properties) fifo(name string) *stack.FIFO {
+	if !p.flag("FifoQueue", false) {
+		for _, only := range []string{"ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"} {
+			if p.given(only) {
+				p.loader.problem(p.raw(only), "%s is for FIFO queues; give the queue FifoQueue: true, or leave it out", only)
+			}
+		}
+		if strings.HasSuffix(name, ".fifo") {
+			p.loader.problem(nodeOr(p.raw("QueueName"), p.resource.node), "only the names of FIFO queues end in .fifo; give the queue FifoQueue: true, or another name")
+		}
+		return nil
+	}
+	if !strings.HasSuffix(name, ".fifo") {
+		p.loader.problem(nodeOr(p.raw("QueueName"), p.resource.node), "the name of a FIFO queue ends in .fifo")
+	}
+	f := &stack.FIFO{ContentBasedDeduplication: p.flag("ContentBasedDeduplication", false)}
+	if p.given("DeduplicationScope") {
+		f.DeduplicationScope = p.oneOf("DeduplicationScope", "queue", "messageGroup")
+	}
+	if p.given("FifoThroughputLimit") {
+		f.ThroughputLimit = p.oneOf("FifoThroughputLimit", "perQueue", "perMessageGroupId")
+	}
+	return f
+}
+
+func redriveAllow(p *properties) *stack.RedriveAllow {
+	if p == nil {
+		return nil
+	}
+	p.require("redrivePermission", "it is allowAll, denyAll or byQueue")
+	allow := &stack.RedriveAllow{Permission: p.oneOf("redrivePermission", "allowAll", "denyAll", "byQueue"), SourceARNs: p.texts("sourceQueueArns")}
+	p.rest(nil, nil)
+	return allow
 }
 
 func redrive(p *properties) *stack.Redrive {
@@ -92,7 +153,7 @@ func (l *loader) checkRedrive(r *resource) {
 		return
 	}
 	target := policy.value("deadLetterTargetArn")
-	if target == nil || !target.isScalar() || l.stack.QueueByARN(target.text) != nil || l.leftOutQueues[target.text] {
+	if target == nil || !target.isScalar() || l.stack.QueueByARN(target.text) != nil {
 		return
 	}
 	l.problem(policy.raw("deadLetterTargetArn"), "the dead-letter queue is %s, which no resource of this template declares; give the Arn of an AWS::SQS::Queue", quote(target.text))

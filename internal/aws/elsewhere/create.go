@@ -100,6 +100,15 @@ func (t Target) CreateQueue(ctx context.Context, queue stack.Queue) error {
 	if r := queue.Redrive; r != nil {
 		attributes["RedrivePolicy"] = string(awswire.MarshalJSON(r))
 	}
+	if f := queue.FIFO; f != nil {
+		attributes["FifoQueue"], attributes["ContentBasedDeduplication"] = "true", strconv.FormatBool(f.ContentBasedDeduplication)
+		if f.DeduplicationScope != "" {
+			attributes["DeduplicationScope"] = f.DeduplicationScope
+		}
+		if f.ThroughputLimit != "" {
+			attributes["FifoThroughputLimit"] = f.ThroughputLimit
+		}
+	}
 	var out struct{}
 	err := t.Call(ctx, "AmazonSQS.CreateQueue", map[string]any{"QueueName": queue.Name, "Attributes": attributes}, &out)
 	if err != nil {

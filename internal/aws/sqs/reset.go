@@ -7,7 +7,7 @@ import (
 
 // Reset empties the service, for the time between two tests: queues that clients
 // made are gone with their messages, those of the template are empty and as the
-// template declares them, without tags; what was sent before is forgotten, and
+// template declares them; what was sent before is forgotten, and
 // message move tasks are ended and forgotten.
 func (s *Service) Reset(ctx context.Context) error {
 	done, err := s.begin()
@@ -23,7 +23,7 @@ func (s *Service) Reset(ctx context.Context) error {
 	}
 	for at, wanted := range s.declared {
 		if _, there := s.lookup(at); !there { // a client deleted it
-			_, err := s.create(ctx, newRecord(at, wanted))
+			_, err := s.create(ctx, wanted.record(at))
 			errs = append(errs, err)
 		}
 	}
@@ -53,7 +53,7 @@ func (s *Service) reset(ctx context.Context, q *queue) error {
 		l.forgetSent()
 	}
 	q.purged.Store(0)
-	r.Settings, r.Tags = wanted, nil
+	r.Settings, r.Tags = wanted.settings, wanted.tags
 	return q.update(ctx, r)
 }
 

@@ -68,8 +68,14 @@ func settingsOf(q stack.Queue) settings {
 	if q.Redrive != nil {
 		s.Redrive = &redrive{q.Redrive.DeadLetterARN, q.Redrive.MaxReceiveCount}
 	}
-	if strings.HasSuffix(q.Name, fifoSuffix) {
+	if f := q.FIFO; f != nil || strings.HasSuffix(q.Name, fifoSuffix) {
 		s.FIFO = fifoDefaults()
+		if f != nil {
+			s.FIFO = &fifoSettings{f.ContentBasedDeduplication, cmp.Or(f.DeduplicationScope, "queue"), cmp.Or(f.ThroughputLimit, "perQueue")}
+		}
+	}
+	if a := q.RedriveAllow; a != nil {
+		s.keep("RedriveAllowPolicy", string(awswire.MarshalJSON(a)))
 	}
 	return s
 }
@@ -107,6 +113,11 @@ func (s *settings) check() error {
 	}
 	if s.FIFO != nil && s.FIFO.Throughput == "perMessageGroupId" && !s.FIFO.perGroup() {
 		return awswire.Errorf("InvalidAttributeValue", "Invalid value for the parameter FifoThroughputLimit. Reason: The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup.")
+	}
+	if text, ok := s.Kept["RedriveAllowPolicy"]; ok {
+		if _, err := parseRedriveAllow(text); err != nil {
+			return err
+		}
 	}
 	if s.MaxMessageSize < 1024 || s.MaxMessageSize > MaxMessageSize {
 		return invalidAttribute("MaximumMessageSize")
@@ -219,7 +230,7 @@ func checkKept(name, text string) error {
 }
 
 func (s *settings) keep(name, text string) {
-	if s.Kept == nil {
+	if s.Kept = maps.Clone(s.Kept); s.Kept == nil {
 		s.Kept = make(map[string]string)
 	}
 	if s.Kept[name] = text; text == "" {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -58,7 +59,7 @@ type Service struct {
 	mu     sync.RWMutex
 	queues map[address]*queue
 	// declared are the queues that a template asked for in this process.
-	declared map[address]settings
+	declared map[address]declared
 	closed   bool
 	calls    sync.WaitGroup
 
@@ -67,7 +68,7 @@ type Service struct {
 
 // New returns the service with the queues that the bus holds.
 func New(cfg Config) (*Service, error) {
-	s := &Service{config: withDefaults(cfg), waits: make(chan struct{}, maxWaits), queues: make(map[address]*queue), declared: make(map[address]settings)}
+	s := &Service{config: withDefaults(cfg), waits: make(chan struct{}, maxWaits), queues: make(map[address]*queue), declared: make(map[address]declared)}
 	s.seal = seal{key: s.config.SecretKey}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.load(s.ctx); err != nil {
@@ -197,10 +198,10 @@ func (s *Service) EnsureQueue(q stack.Queue) error {
 		return fmt.Errorf("queue %s: %w", q.Name, err)
 	}
 	wanted := settingsOf(q)
-	if err := errors.Join(checkName(at.Name, wanted.FIFO != nil), wanted.check()); err != nil {
+	if err := errors.Join(checkName(at.Name, wanted.FIFO != nil), wanted.check(), checkTags(q.Tags)); err != nil {
 		return fmt.Errorf("queue %s: %w", q.Name, err)
 	}
-	if err := s.ensure(at, wanted); err != nil {
+	if err := s.ensure(at, declared{wanted, q.Tags}); err != nil {
 		return fmt.Errorf("queue %s: %w", q.Name, err)
 	}
 	return nil
@@ -217,23 +218,44 @@ func (s *Service) templateAddress(q stack.Queue) (address, error) {
 	return at, err
 }
 
-// ensure keeps what a template cannot say: kept attributes and tags.
-func (s *Service) ensure(at address, wanted settings) error {
+// declared is a queue as a template declares it.
+type declared struct {
+	settings
+	tags map[string]string
+}
+
+// ensure keeps what the template does not say: attributes that are only stored,
+// and, when it has none, tags.
+func (s *Service) ensure(at address, wanted declared) error {
 	s.admin.Lock()
 	defer s.admin.Unlock()
 	s.declared[at] = wanted
 	q, ok := s.lookup(at)
 	if !ok {
-		_, err := s.create(s.ctx, newRecord(at, wanted))
+		_, err := s.create(s.ctx, wanted.record(at))
 		return err
 	}
 	r := q.record()
-	wanted.Kept = r.Settings.Kept
-	if r.Settings.equal(wanted) {
+	own := r.Settings
+	r.Settings = wanted.settings
+	for name, text := range own.Kept {
+		if name != "RedriveAllowPolicy" {
+			r.Settings.keep(name, text)
+		}
+	}
+	if own.equal(r.Settings) && (wanted.tags == nil || maps.Equal(wanted.tags, r.Tags)) {
 		return nil
 	}
-	r.Settings = wanted
+	if wanted.tags != nil {
+		r.Tags = wanted.tags
+	}
 	return q.update(s.ctx, r)
+}
+
+func (d declared) record(at address) record {
+	r := newRecord(at, d.settings)
+	r.Tags = d.tags
+	return r
 }
 
 // create makes the queue of a record. Call with admin held.
