@@ -22,6 +22,7 @@ var floors = map[string]struct {
 	"internal/jsonpath":                {0, "JSON documents and paths into them"},
 	"internal/envfile":                 {0, "files of environment variables"},
 	"internal/conformance":             {0, "the rules that tests show; nothing but tests imports it"},
+	"internal/crashtest":               {0, "processes that tests kill; nothing but tests imports it"},
 	"internal/conn/protocoltest":       {0, "the dialogues of RFC 6455 that a server is held to; nothing but tests imports it"},
 	"e2e/clients":                      {6, "the SDKs of other languages against @connections"},
 	"internal/vtl":                     {1, "mapping templates over JSON documents"},

@@ -70,6 +70,15 @@ func TestValidateRefuses(t *testing.T) {
 		{`queue socket-queue: the largest message in bytes is 1048577`, func(s *Stack) { s.Queues[0].MaxMessageSize++ }},
 		{`queue socket-queue: the redrive policy's maxReceiveCount is 0`, func(s *Stack) { s.Queues[0].Redrive.MaxReceiveCount = 0 }},
 		{`queue socket-queue: its dead-letter queue "arn:gone" is not a queue of this stack`, func(s *Stack) { s.Queues[0].Redrive.DeadLetterARN = "arn:gone" }},
+		{`queue a.fifo: only the names of FIFO queues end in .fifo`, func(s *Stack) { s.Queues[0].Name = "a.fifo" }},
+		{`queue socket-queue: the name of a FIFO queue ends in .fifo`, func(s *Stack) { s.Queues[0].FIFO = &FIFO{} }},
+		{`queue socket-queue: its dead-letter queue "arn:dlq" is of another type`, func(s *Stack) { s.Queues[0].FIFO = &FIFO{} }},
+		{`queue a.fifo: the FifoThroughputLimit perMessageGroupId needs`, func(s *Stack) {
+			s.Queues[0].Name, s.Queues[0].FIFO = "a.fifo", &FIFO{ThroughputLimit: "perMessageGroupId"}
+		}},
+		{`has at most 80 characters, the suffix .fifo included`, func(s *Stack) {
+			s.Queues[0].Name, s.Queues[0].FIFO = strings.Repeat("a", 80)+".fifo", &FIFO{}
+		}},
 		{`queue socket-queue: it is its own dead-letter queue`, func(s *Stack) { s.Queues[0].Redrive.DeadLetterARN = "arn:queue" }},
 		{`"ab" is not a valid name of a table`, func(s *Stack) { s.Tables[0].Name = "ab" }},
 		{`table SocketRoster: the key must be one HASH attribute`, func(s *Stack) { s.Tables[0].Key[0].Type = "RANGE" }},

@@ -1,56 +1,22 @@
 package lambda
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/internal/bus"
+	"github.com/gatepost-dev/gatepost/internal/crashtest"
 )
-
-// childDir is the variable that makes the test binary the process that
-// TestKilled kills; it holds the data folder.
-const childDir = "GATEPOST_LAMBDA_TEST_CHILD"
 
 // TestKilled: an invocation whose acceptance was told outlives kill -9 and runs
 // after the next start, those that were running at that moment, too.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childDir+"="+dir)
-	child.Stderr = t.Output()
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(out)
-	var accepted []string
-	for len(accepted) < 300 {
-		line, err := lines.ReadString('\n')
-		if err != nil || strings.HasPrefix(line, "failed") {
-			t.Fatalf("the child said %q, %v", line, err)
-		}
-		accepted = append(accepted, strings.TrimSpace(line))
-	}
-	child.Process.Kill()
-	rest, _ := io.ReadAll(lines)
-	child.Wait()
-	for line := range strings.Lines(string(rest)) {
-		if event, whole := strings.CutSuffix(line, "\n"); whole { // no half of a line
-			accepted = append(accepted, event)
-		}
-	}
+	accepted := crashtest.Kill(t, dir, 300)
 
 	f := start(t, dir, nil)
 	await(t, "run of every accepted invocation", func() bool {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -24,6 +23,7 @@ import (
 	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/bus"
+	"github.com/gatepost-dev/gatepost/internal/crashtest"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 )
 
@@ -37,10 +37,7 @@ const (
 const within = 40 * time.Second
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childDir); dir != "" {
-		fmt.Println("failed", acceptUntilKilled(dir))
-		os.Exit(1)
-	}
+	crashtest.Main(acceptUntilKilled)
 	flag.Set("rapid.nofailfile", "true") // the command line comes later and wins
 	flag.Set("rapid.checks", "50")
 	os.Exit(m.Run())

@@ -1,14 +1,10 @@
 package sns
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -17,11 +13,8 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/gatepost-dev/gatepost/internal/bus"
+	"github.com/gatepost-dev/gatepost/internal/crashtest"
 )
-
-// childDir is the variable that makes the test binary the process that
-// TestKilled kills; it holds the data folder.
-const childDir = "GATEPOST_SNS_TEST_CHILD"
 
 // TestRestart: topics, subscriptions with what waits for them, and the memory of
 // what was published are there after a restart.
@@ -154,34 +147,7 @@ func TestWaitsOutliveTheProcess(t *testing.T) {
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childDir+"="+dir)
-	child.Stderr = t.Output()
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(out)
-	var said []string
-	for len(said) < 600 {
-		line, err := lines.ReadString('\n')
-		if err != nil || strings.HasPrefix(line, "failed") {
-			t.Fatalf("child said %q, %v", line, err)
-		}
-		said = append(said, strings.TrimSpace(line))
-	}
-	child.Process.Kill()
-	rest, _ := io.ReadAll(lines)
-	child.Wait()
-	// A line that was cut off is no acknowledgement.
-	for line := range strings.Lines(string(rest)) {
-		if body, whole := strings.CutSuffix(line, "\n"); whole {
-			said = append(said, body)
-		}
-	}
+	said := crashtest.Kill(t, dir, 600)
 	// What was published, and what was delivered before the kill.
 	owed := make(map[string]bool)
 	for _, line := range said {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -27,14 +26,12 @@ import (
 
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/bus"
+	"github.com/gatepost-dev/gatepost/internal/crashtest"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childDir); dir != "" {
-		fmt.Println("failed", publishUntilKilled(dir))
-		os.Exit(1)
-	}
+	crashtest.Main(publishUntilKilled)
 	flag.Set("rapid.nofailfile", "true") // the command line comes later and wins
 	flag.Set("rapid.checks", "30")
 	os.Exit(m.Run())

@@ -1,15 +1,9 @@
 package sqs
 
 import (
-	"bufio"
-	"context"
 	"flag"
-	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,19 +11,11 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"github.com/gatepost-dev/gatepost/internal/bus"
-	"github.com/gatepost-dev/gatepost/stack"
+	"github.com/gatepost-dev/gatepost/internal/crashtest"
 )
 
-// childDir is the variable that makes the test binary the process that
-// TestKilled kills; it holds the data folder.
-const childDir = "GATEPOST_SQS_TEST_CHILD"
-
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childDir); dir != "" {
-		fmt.Println("failed", sendUntilKilled(dir))
-		os.Exit(1)
-	}
+	crashtest.Main(workUntilKilled)
 	flag.Set("rapid.nofailfile", "true") // the command line comes later and wins
 	flag.Set("rapid.checks", "50")
 	os.Exit(m.Run())
@@ -94,94 +80,4 @@ func TestHalfMadeQueue(t *testing.T) {
 	if q, _ := again.byARN("arn:aws:sqs:eu-west-1:123456789012:jobs"); workOf(q).Config().AckWait != 30*time.Second {
 		t.Errorf("wait of %v", workOf(q).Config().AckWait)
 	}
-}
-
-// TestKilled: what was acknowledged before kill -9 is there afterwards, with
-// what was out at that moment.
-func TestKilled(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childDir+"="+dir)
-	child.Stderr = t.Output()
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(out)
-	var sent []string
-	for len(sent) < 2000 {
-		line, err := lines.ReadString('\n')
-		if err != nil || strings.HasPrefix(line, "failed") {
-			t.Fatalf("child said %q, %v", line, err)
-		}
-		sent = append(sent, strings.TrimSpace(line))
-	}
-	child.Process.Kill()
-	rest, _ := io.ReadAll(lines)
-	child.Wait()
-	// A line that was cut off is no acknowledgement.
-	for line := range strings.Lines(string(rest)) {
-		if body, whole := strings.CutSuffix(line, "\n"); whole {
-			sent = append(sent, body)
-		}
-	}
-
-	f := start(t, dir)
-	arn := "arn:aws:sqs:eu-west-1:123456789012:jobs"
-	seen := make(map[string]bool)
-	for _, body := range sent {
-		seen[body] = false
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for missing := len(seen); missing > 0; {
-		got, err := f.Receive(ctx, arn, 1000, 5*time.Second)
-		if err != nil || len(got) == 0 {
-			t.Fatalf("%d of %d messages are lost (%v)", missing, len(seen), err)
-		}
-		for _, m := range got {
-			if before, acknowledged := seen[m.Body]; acknowledged && !before {
-				seen[m.Body] = true
-				missing--
-			}
-		}
-	}
-}
-
-// sendUntilKilled sends with several senders, says what was acknowledged, and
-// receives now and then without deleting.
-func sendUntilKilled(dir string) error {
-	b, err := bus.Open(bus.Config{Dir: dir})
-	if err != nil {
-		return err
-	}
-	s, err := New(Config{Bus: b, Region: "eu-west-1", Account: "123456789012", SecretKey: testKey})
-	if err != nil {
-		return err
-	}
-	arn := "arn:aws:sqs:eu-west-1:123456789012:jobs"
-	if err := s.EnsureQueue(stack.Queue{Name: "jobs", VisibilityTimeout: time.Second}); err != nil {
-		return err
-	}
-	failed := make(chan error)
-	for sender := range 4 {
-		go func() {
-			for n := 0; ; n++ {
-				body := fmt.Sprintf("%d-%d", sender, n)
-				in := &sendMessageInput{QueueUrl: "/123456789012/jobs", MessageBody: body}
-				if _, err := sendMessage(context.Background(), &caller{Service: s, region: "eu-west-1"}, in); err != nil {
-					failed <- err
-				}
-				fmt.Println(body)
-				if n%50 == 0 {
-					s.Receive(context.Background(), arn, 10, 0)
-				}
-			}
-		}()
-	}
-	return <-failed
 }
