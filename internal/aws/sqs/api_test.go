@@ -271,11 +271,12 @@ func TestMoveTaskGoesOn(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	f := start(t, dir)
-	dlq, to := f.create(t, "dlq", nil), f.create(t, "elsewhere", nil)
+	f.create(t, "dlq", nil)
+	f.create(t, "elsewhere", nil)
 	source := "arn:aws:sqs:eu-west-1:123456789012:dlq"
 	f.create(t, "jobs", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + source + `","maxReceiveCount":1}`})
 	for i := range 20 {
-		f.send(t, dlq, fmt.Sprint(i))
+		f.send(t, f.server.URL+"/123456789012/dlq", fmt.Sprint(i))
 	}
 	begin := &awssqs.StartMessageMoveTaskInput{SourceArn: &source, DestinationArn: aws.String("arn:aws:sqs:eu-west-1:123456789012:elsewhere"), MaxNumberOfMessagesPerSecond: aws.Int32(1)}
 	started, err := f.client.StartMessageMoveTask(t.Context(), begin)
@@ -301,7 +302,7 @@ func TestMoveTaskGoesOn(t *testing.T) {
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); !missing {
 		t.Errorf("no such task: %v", err)
 	}
-	dlq, to = f.server.URL+"/123456789012/dlq", f.server.URL+"/123456789012/elsewhere"
+	dlq, to := f.server.URL+"/123456789012/dlq", f.server.URL+"/123456789012/elsewhere"
 	left := f.attributes(t, dlq, "All")
 	moved := f.attributes(t, to, "All")["ApproximateNumberOfMessages"]
 	if fmt.Sprint(moved, left["ApproximateNumberOfMessages"], left["ApproximateNumberOfMessagesNotVisible"]) == "0200" {
