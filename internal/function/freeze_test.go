@@ -148,6 +148,7 @@ func TestNotFrozenWhileBusy(t *testing.T) {
 	onlyLinux(t)
 	gate := newGate(t)
 	f := acting("f", "gate", map[string]string{"GATE": gate.path, concurrencyVariable: "2"})
+	f.MaxConcurrency = 2 // one process: a second would start if its next question came late
 	h := newTestHost(t, nil, f)
 	var all sync.WaitGroup
 	all.Go(func() { h.invoke("f", "{}") })
