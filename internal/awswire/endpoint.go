@@ -202,11 +202,7 @@ func (e *Endpoint) writeError(w http.ResponseWriter, call *Call, err error) {
 		}
 		w.Header().Set("X-Amzn-Query-Error", ae.QueryCode+";"+fault)
 	}
-	body := map[string]any{"__type": ae.Code, "message": ae.Message}
-	for k, v := range ae.Fields {
-		body[k] = v
-	}
-	write(w, call, status, "application/x-amz-json-1.0", MarshalJSON(body))
+	write(w, call, status, "application/x-amz-json-1.0", MarshalJSON(ae.jsonBody()))
 }
 
 func (e *Endpoint) logger() *slog.Logger {

@@ -10,6 +10,10 @@ type Error struct {
 	// Code is the exception's name without a namespace, for example
 	// "ResourceNotFoundException".
 	Code string
+	// Namespace stands before the code in the __type of a JSON answer, with
+	// a # between them: "com.amazon.coral.validate". SDKs pass over it, tools
+	// that compare with AWS do not. Empty means none.
+	Namespace string
 	// Message is the sentence that AWS sends.
 	Message string
 	// Status is the HTTP status; zero means 400.
@@ -24,6 +28,25 @@ type Error struct {
 
 // Error returns the code and the message.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// jsonBody is the error as a document of the JSON protocol.
+func (e *Error) jsonBody() map[string]any {
+	body := map[string]any{"__type": e.Code}
+	message := "message"
+	if e.Namespace != "" {
+		body["__type"] = e.Namespace + "#" + e.Code
+		if e.Code == "SerializationException" {
+			message = "Message" // as the framework that AWS's services are built on writes it
+		}
+	}
+	if e.Message != "" {
+		body[message] = e.Message
+	}
+	for k, v := range e.Fields {
+		body[k] = v
+	}
+	return body
+}
 
 // Errorf returns a client error (HTTP 400) with a formatted message.
 func Errorf(code, format string, args ...any) *Error {

@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb/attribute"
-	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb/expression"
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 )
@@ -125,25 +124,6 @@ func (s *Service) Do(ctx context.Context, call *awswire.Call) (any, error) {
 	return out, wireError(err)
 }
 
-// wireError gives errors of other packages the code that AWS has for them.
-func wireError(err error) error {
-	if e, ok := errors.AsType[*expression.Error](err); ok {
-		return invalid("%s", e.Message)
-	}
-	if e, ok := errors.AsType[*attribute.ValueError](err); ok {
-		return invalid("%s", e.Message)
-	}
-	if errors.Is(err, errBusy) {
-		return awswire.Errorf("ThrottlingException", "Rate of requests exceeds the allowed throughput.")
-	}
-	return err
-}
-
-// invalid is AWS's error for most of what is wrong with a request.
-func invalid(format string, args ...any) error {
-	return awswire.Errorf("ValidationException", format, args...)
-}
-
 // decode reads the request.
 func decode(call *awswire.Call, in any) error {
 	err := json.Unmarshal(call.Body, in)
@@ -171,12 +151,4 @@ func (s *Service) describeEndpoints(_ context.Context, call *awswire.Call) (any,
 		CachePeriodInMinutes int
 	}
 	return map[string]any{"Endpoints": []endpoint{{call.Host, 1440}}}, nil
-}
-
-// message returns an error's message without its code.
-func message(err error) string {
-	if e, ok := errors.AsType[*awswire.Error](err); ok {
-		return e.Message
-	}
-	return err.Error()
 }
