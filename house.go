@@ -187,6 +187,7 @@ func (h *house) openQueues(context.Context) (err error) {
 func (h *house) openEndpoint(context.Context) error {
 	h.endpoint = &awswire.Endpoint{Check: h.checkAWS(h.aws.Addr()), Log: h.cfg.Log}
 	h.endpoint.Register(h.tables)
+	h.endpoint.Register(h.tables.Streams())
 	h.endpoint.Register(h.queues)
 	return nil
 }

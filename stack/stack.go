@@ -230,7 +230,14 @@ type Table struct {
 	// TTLAttribute is the attribute that holds an item's end in seconds since
 	// the epoch, or "" when items do not expire.
 	TTLAttribute string `json:"ttlAttribute,omitempty"`
-	Line         int    `json:"line,omitempty"`
+	// StreamView is what the table's stream shows of a change: "KEYS_ONLY",
+	// "NEW_IMAGE", "OLD_IMAGE" or "NEW_AND_OLD_IMAGES"; "" means that the
+	// table has no stream. StreamARN is the stream's name.
+	StreamView string `json:"streamView,omitempty"`
+	StreamARN  string `json:"streamArn,omitempty"`
+	// DeletionProtection is true when DeleteTable is refused.
+	DeletionProtection bool `json:"deletionProtection,omitempty"`
+	Line               int  `json:"line,omitempty"`
 }
 
 // KeyElement is one attribute of a key; Type is "HASH" or "RANGE".

@@ -53,6 +53,16 @@ type Call struct {
 	RequestID string
 }
 
+// Account is the account that the call is made for. Twelve digits in the place
+// of an access key name it, as with other emulators; every other key means the
+// account given here.
+func (c *Call) Account(other string) string {
+	if len(c.AccessKeyID) != 12 || strings.Trim(c.AccessKeyID, "0123456789") != "" {
+		return other
+	}
+	return c.AccessKeyID
+}
+
 // Service is one AWS API behind an Endpoint.
 type Service interface {
 	// TargetPrefix is the first part of X-Amz-Target, for example

@@ -35,7 +35,7 @@ func (e *Error) jsonBody() map[string]any {
 	message := "message"
 	if e.Namespace != "" {
 		body["__type"] = e.Namespace + "#" + e.Code
-		if e.Code == "SerializationException" {
+		if e.Code == "SerializationException" || e.Code == "AccessDeniedException" {
 			message = "Message" // as the framework that AWS's services are built on writes it
 		}
 	}

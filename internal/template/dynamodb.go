@@ -20,14 +20,18 @@ func tableTypes() map[string]resourceType {
 	}
 }
 
-// streamARN is the ARN of a table's stream. AWS ends it in the time at which
-// the stream was made; here that is always the same.
+// streamLabel ends the ARN of a table's stream. AWS ends it in the time at which
+// the stream was made; here that is always the same, so that it can be known
+// before the table is.
+const streamLabel = "2020-01-01T00:00:00.000"
+
+// streamARN is the ARN of a table's stream.
 func streamARN(e *evaluator, r *resource) (string, error) {
 	if r.properties.field("StreamSpecification") == nil {
 		return "", e.errorf(r.properties, "the table has no StreamSpecification and so no StreamArn")
 	}
 	name, err := e.nameOf(r, "TableName")
-	return e.arn("dynamodb", "table/"+name+"/stream/2020-01-01T00:00:00.000"), err
+	return e.arn("dynamodb", "table/"+name+"/stream/"+streamLabel), err
 }
 
 var tableNameForm = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
@@ -49,11 +53,12 @@ func (l *loader) loadTable(r *resource) {
 		ttl.require("AttributeName", "it names the attribute that holds an item's end")
 		t.TTLAttribute = ttl.text("AttributeName")
 	}
-	p.rest([]string{"BillingMode", "ContributorInsightsSpecification", "DeletionProtectionEnabled", "OnDemandThroughput",
+	t.DeletionProtection = p.flag("DeletionProtectionEnabled", false)
+	l.loadStream(p, &t)
+	p.rest([]string{"BillingMode", "ContributorInsightsSpecification", "OnDemandThroughput",
 		"PointInTimeRecoverySpecification", "ProvisionedThroughput", "ResourcePolicy", "SSESpecification", "TableClass", "WarmThroughput"},
 		map[string]string{
 			"KinesisStreamSpecification": "changes of items are not delivered to anyone",
-			"StreamSpecification":        "changes of items are not delivered to anyone",
 			"ImportSourceSpecification":  "the table begins empty",
 		})
 	l.stack.Tables = append(l.stack.Tables, t)
@@ -71,6 +76,23 @@ func (l *loader) namedTable(r *resource, p *properties) (t stack.Table, ok bool)
 	}
 	t.ARN = l.arn("dynamodb", "table/"+t.Name)
 	return t, true
+}
+
+// loadStream reads StreamSpecification. A template's has no StreamEnabled: that
+// it is there means yes.
+func (l *loader) loadStream(p *properties, t *stack.Table) {
+	s := p.nested("StreamSpecification")
+	if s == nil {
+		return
+	}
+	s.require("StreamViewType", "it says what the stream shows of a change")
+	view := s.text("StreamViewType")
+	if !slices.Contains([]string{"KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"}, view) {
+		l.problem(nodeOr(s.raw("StreamViewType"), s.node), "StreamViewType must be KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES, not %s", quote(view))
+		return
+	}
+	s.rest([]string{"ResourcePolicy"}, nil)
+	t.StreamView, t.StreamARN = view, l.arn("dynamodb", "table/"+t.Name+"/stream/"+streamLabel)
 }
 
 func (l *loader) attributes(p *properties) []stack.Attribute {

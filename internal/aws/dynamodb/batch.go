@@ -53,7 +53,7 @@ type unprocessedKeys struct {
 
 func (s *Service) batchGetItem(_ context.Context, call *awswire.Call) (any, error) {
 	var in struct {
-		RequestItems           map[string]*batchKeys
+		RequestItems           map[string]*batchKeys `aws:"KeysAndAttributes"`
 		ReturnConsumedCapacity *string
 	}
 	if err := decode(call, &in); err != nil {
@@ -216,7 +216,7 @@ type batchChange struct {
 
 func (s *Service) batchWriteItem(ctx context.Context, call *awswire.Call) (any, error) {
 	var in struct {
-		RequestItems                map[string][]batchEntry
+		RequestItems                map[string][]batchEntry `aws:"WriteRequest"`
 		ReturnConsumedCapacity      *string
 		ReturnItemCollectionMetrics *string
 	}

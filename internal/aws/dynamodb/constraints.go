@@ -60,6 +60,21 @@ func (c *constraints) atLeast(value *int64, at string, least int64) {
 	}
 }
 
+// between checks a number that may be absent.
+func (c *constraints) between(value *int64, at string, least, most int64) {
+	c.atLeast(value, at, least)
+	if value != nil && *value > most {
+		c.add(*value, at, fmt.Sprintf("Member must have value less than or equal to %d", most))
+	}
+}
+
+// optionalLength checks a text that may be absent.
+func (c *constraints) optionalLength(value *string, at string, least, most int) {
+	if value != nil {
+		c.length(value, at, least, most)
+	}
+}
+
 // length checks a text that must be there.
 func (c *constraints) length(value *string, at string, least, most int) {
 	switch {

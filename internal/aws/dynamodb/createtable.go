@@ -19,8 +19,6 @@ type keyElement struct{ AttributeName, KeyType *string }
 
 type attributeDefinition struct{ AttributeName, AttributeType *string }
 
-type throughput struct{ ReadCapacityUnits, WriteCapacityUnits *int64 }
-
 type projection struct {
 	ProjectionType   *string
 	NonKeyAttributes []string `json:",omitempty"`
@@ -28,19 +26,24 @@ type projection struct {
 
 type indexInput struct {
 	IndexName             *string
-	KeySchema             []keyElement
+	KeySchema             []keyElement `aws:"KeySchemaElement"`
 	Projection            *projection
 	ProvisionedThroughput *throughput
 }
 
 type createTableInput struct {
 	TableName              *string
-	AttributeDefinitions   []attributeDefinition
-	KeySchema              []keyElement
+	AttributeDefinitions   []attributeDefinition `aws:"AttributeDefinition"`
+	KeySchema              []keyElement          `aws:"KeySchemaElement"`
 	BillingMode            *string
 	ProvisionedThroughput  *throughput
-	LocalSecondaryIndexes  []indexInput
-	GlobalSecondaryIndexes []indexInput
+	LocalSecondaryIndexes  []indexInput `aws:"LocalSecondaryIndex"`
+	GlobalSecondaryIndexes []indexInput `aws:"GlobalSecondaryIndex"`
+
+	StreamSpecification       *streamSpecification
+	DeletionProtectionEnabled *bool
+	TableClass                *string
+	Tags                      []tag `aws:"Tag"`
 }
 
 // check finds what AWS would refuse, in AWS's order.
@@ -61,7 +64,39 @@ func (in *createTableInput) check() error {
 	if err := in.checkLocalIndexes(names); err != nil {
 		return err
 	}
-	return in.checkGlobalIndexes(names)
+	if err := in.checkGlobalIndexes(names); err != nil {
+		return err
+	}
+	if err := in.checkAttributesUsed(); err != nil {
+		return err
+	}
+	if err := in.StreamSpecification.checkNew(); err != nil {
+		return err
+	}
+	if err := checkTableClass(in.TableClass); err != nil {
+		return err
+	}
+	return checkTags(in.Tags)
+}
+
+// checkAttributesUsed refuses definitions of attributes that are no key's.
+func (in *createTableInput) checkAttributesUsed() error {
+	var used []string
+	use := func(keys []keyElement) {
+		for _, name := range keyNames(keys) {
+			if !slices.Contains(used, name) {
+				used = append(used, name)
+			}
+		}
+	}
+	use(in.KeySchema)
+	for _, x := range slices.Concat(in.LocalSecondaryIndexes, in.GlobalSecondaryIndexes) {
+		use(x.KeySchema)
+	}
+	if defined := in.definitions(); len(defined) != len(used) {
+		return invalid(invalidValues+"Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys used: [%s]", strings.Join(defined, ", "), strings.Join(used, ", "))
+	}
+	return nil
 }
 
 func (in *createTableInput) checkMembers() error {
@@ -69,11 +104,7 @@ func (in *createTableInput) checkMembers() error {
 	if in.AttributeDefinitions == nil {
 		c.add(nil, "attributeDefinitions", notNull)
 	}
-	for i, a := range in.AttributeDefinitions {
-		at := fmt.Sprintf("attributeDefinitions.%d.member.", i+1)
-		c.length(a.AttributeName, at+"attributeName", 1, 255)
-		c.required(a.AttributeType, at+"attributeType", "B", "N", "S")
-	}
+	c.attributeDefinitions(in.AttributeDefinitions)
 	if !isName(*in.TableName) {
 		c.add(*in.TableName, "tableName", "Member must satisfy regular expression pattern: "+namePattern)
 	}
@@ -86,7 +117,17 @@ func (in *createTableInput) checkMembers() error {
 	for i, x := range in.GlobalSecondaryIndexes {
 		c.index(x, fmt.Sprintf("globalSecondaryIndexes.%d.member.", i+1))
 	}
+	in.StreamSpecification.constrain(&c)
+	c.tags(in.Tags)
 	return c.err()
+}
+
+func (c *constraints) attributeDefinitions(definitions []attributeDefinition) {
+	for i, a := range definitions {
+		at := fmt.Sprintf("attributeDefinitions.%d.member.", i+1)
+		c.length(a.AttributeName, at+"attributeName", 1, 255)
+		c.required(a.AttributeType, at+"attributeType", "B", "N", "S")
+	}
 }
 
 func (c *constraints) required(value *string, at string, values ...string) {
@@ -139,7 +180,7 @@ func (c *constraints) index(x indexInput, at string) {
 const invalidValues = "One or more parameter values were invalid: "
 
 func (in *createTableInput) perRequest() bool {
-	return in.BillingMode != nil && *in.BillingMode == "PAY_PER_REQUEST"
+	return is(in.BillingMode, perRequest)
 }
 
 func (in *createTableInput) checkBilling() error {
@@ -150,12 +191,8 @@ func (in *createTableInput) checkBilling() error {
 	case in.perRequest():
 	case t == nil:
 		return invalid(invalidValues + "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
-	case *t.ReadCapacityUnits > maxThroughput:
-		return invalid("Given value %d for ReadCapacityUnits is out of bounds", *t.ReadCapacityUnits)
-	case *t.WriteCapacityUnits > maxThroughput:
-		return invalid("Given value %d for WriteCapacityUnits is out of bounds", *t.WriteCapacityUnits)
 	}
-	return nil
+	return t.checkBounds()
 }
 
 func (in *createTableInput) definitions() []string {
@@ -262,6 +299,8 @@ func (in *createTableInput) checkIndex(x indexInput, names map[string]bool) erro
 	switch {
 	case kind == nil:
 		return invalid(invalidValues + "Unknown ProjectionType: null")
+	case *kind == "INCLUDE" && x.Projection.NonKeyAttributes == nil:
+		return invalid(invalidValues + "ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
 	case x.Projection.NonKeyAttributes != nil && *kind != "INCLUDE":
 		return invalid(invalidValues+"ProjectionType is %s, but NonKeyAttributes is specified", *kind)
 	case x.ProvisionedThroughput != nil && in.perRequest():
@@ -275,13 +314,14 @@ func (in *createTableInput) checkIndex(x indexInput, names map[string]bool) erro
 
 // declared turns a checked request into a declaration.
 func (in *createTableInput) declared() (stack.Table, billing) {
-	t := stack.Table{Name: *in.TableName, Key: declaredKey(in.KeySchema)}
+	t := stack.Table{Name: nameOf(*in.TableName), Key: declaredKey(in.KeySchema), StreamView: in.StreamSpecification.view()}
+	t.DeletionProtection = in.DeletionProtectionEnabled != nil && *in.DeletionProtectionEnabled
 	for _, a := range in.AttributeDefinitions {
 		t.Attributes = append(t.Attributes, stack.Attribute{Name: *a.AttributeName, Type: *a.AttributeType})
 	}
 	b := billing{Mode: "PROVISIONED", Indexes: make(map[string]throughput)}
 	if in.perRequest() {
-		b.Mode = "PAY_PER_REQUEST"
+		b.Mode = perRequest
 	}
 	if in.ProvisionedThroughput != nil {
 		b.Table = *in.ProvisionedThroughput

@@ -16,6 +16,10 @@ type tableData struct {
 	tx    *writeTx // nil for reading
 	root  *bbolt.Bucket
 	items *bbolt.Bucket
+	// stream gets what is written; nil when the table has none. byService is
+	// true for deletions at the end of a time to live.
+	stream    *stream
+	byService bool
 }
 
 // data opens a table's buckets; a table that has been deleted since it was
@@ -38,7 +42,7 @@ func (s *Service) current(tx *writeTx, t *table) (*tableData, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.tx = tx
+	d.tx, d.stream = tx, s.streamOf(t)
 	return d, nil
 }
 
@@ -90,6 +94,11 @@ func (d *tableData) replace(key []byte, item attribute.Map, stored []byte) error
 	d.tx.wrote = true
 	old := d.items.Get(key)
 	oldSize := storedSize(old)
+	if d.stream != nil {
+		if err := d.capture(old, stored); err != nil {
+			return err
+		}
+	}
 	if err := d.follow(key, old, item); err != nil {
 		return err
 	}

@@ -101,9 +101,9 @@ func TestItemErrors(t *testing.T) {
 		validation + "ExpressionAttributeNames can only be specified when using expressions":                                                                                                                                                    {"GetItem", `{"TableName":"SocketRoster","Key":{},"ExpressionAttributeNames":{"#v":"x"}}`, ""},
 		invalidValue + "Type mismatch for Index Key at Expected: N Actual: S IndexName: byUser":                                                                                                                                                 {"PutItem", `{"TableName":"events","Item":{"p":{"S":"a"},"n":{"N":"1"},"at":{"S":"x"}}}`, ""},
 		validation + "One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty string value. IndexName: byUser, IndexKey: user": {"PutItem", `{"TableName":"events","Item":{"p":{"S":"a"},"n":{"N":"1"},"user":{"S":""}}}`, ""},
-		"UnknownOperationException: Gatepost does not have the DynamoDB operation \"Explode\".":                                                                                                                                                 {"Explode", `{}`, ""},
+		"UnknownOperationException: DynamoDB has no operation \"Explode\".":                                                                                                                                                                     {"Explode", `{}`, ""},
 		"SerializationException: NUMBER_VALUE cannot be converted to String":                                                                                                                                                                    put(`{"PK":{"S":1}}`),
-		"SerializationException: TableName cannot be read from a JSON number (at byte 14).":                                                                                                                                                     {"GetItem", `{"TableName":1}`, ""},
+		"SerializationException: TRUE_VALUE cannot be converted to String":                                                                                                                                                                      {"GetItem", `{"TableName":true}`, ""},
 	} {
 		if got := do(t, s, call.operation, call.body); got != want {
 			t.Errorf("%s %.200s\n got %.300s\nwant %s", call.operation, call.body, got, want)
@@ -186,7 +186,7 @@ func TestBatchGetStopsAtTheLargestAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := read.find(s, tableID{"us-east-1", "SocketRoster"}, request); err != nil {
+	if err := read.find(s, tableID{"000000000000", "us-east-1", "SocketRoster"}, request); err != nil {
 		t.Fatal(err)
 	}
 	out := &batchGetOutput{Responses: make(map[string][]attribute.Map), UnprocessedKeys: make(map[string]unprocessedKeys)}

@@ -318,7 +318,7 @@ func (m *model) check(t *rapid.T) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("the table has\n%v, want\n%v", got, want)
 	}
-	table := m.s.lookup(tableID{"us-east-1", "events"})
+	table := m.s.lookup(tableID{"000000000000", "us-east-1", "events"})
 	counted := m.s.stats(table)
 	size, inIndex := 0, 0
 	for _, item := range m.items {

@@ -14,7 +14,7 @@ type readInput struct {
 	TableName              *string
 	IndexName              *string
 	Select                 *string
-	Limit                  *int64
+	Limit                  *int64 `aws:"Integer"`
 	ConsistentRead         bool
 	ExclusiveStartKey      attribute.Input
 	FilterExpression       *string
@@ -207,8 +207,8 @@ func (s *Service) query(_ context.Context, call *awswire.Call) (any, error) {
 	var in struct {
 		readInput
 		KeyConditionExpression *string
-		KeyConditions          legacyConditions
-		QueryFilter            legacyConditions
+		KeyConditions          legacyConditions `aws:"Condition"`
+		QueryFilter            legacyConditions `aws:"Condition"`
 		ScanIndexForward       *bool
 	}
 	if err := decode(call, &in); err != nil {
@@ -295,8 +295,8 @@ func (r *reading) filterName() string {
 func (s *Service) scan(_ context.Context, call *awswire.Call) (any, error) {
 	var in struct {
 		readInput
-		ScanFilter             legacyConditions
-		Segment, TotalSegments *int64
+		ScanFilter             legacyConditions `aws:"Condition"`
+		Segment, TotalSegments *int64           `aws:"Integer"`
 	}
 	if err := decode(call, &in); err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func (b *bindings) bind() (*expression.Bindings, error) {
 type conditionInput struct {
 	ConditionExpression                 *string
 	ReturnValuesOnConditionCheckFailure *string
-	Expected                            legacyConditions
+	Expected                            legacyConditions `aws:"ExpectedAttributeValue"`
 	ConditionalOperator                 *string
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb/attribute"
 	"github.com/gatepost-dev/gatepost/internal/awswire"
@@ -31,8 +32,13 @@ type Config struct {
 	// Region is the region of calls that name none and of EnsureTable; empty
 	// means us-east-1. Each region has tables of its own.
 	Region string
-	// Account stands in the tables' ARNs; empty means 000000000000.
+	// Account is the account of calls whose access key is not an account's
+	// twelve digits, and of EnsureTable; empty means 000000000000. Each
+	// account has tables of its own.
 	Account string
+	// TTLDelay is how long after its time an expired item is still there. Zero
+	// means that it goes within a second or two; AWS takes up to some days.
+	TTLDelay time.Duration
 	// Feed gets Expired events; nil drops them.
 	Feed *telemetry.Feed
 	// Log gets failures of background work; nil means slog.Default().
@@ -47,8 +53,9 @@ type Service struct {
 	stop    context.CancelFunc
 	workers sync.WaitGroup
 
-	mu     sync.RWMutex // guards tables; held by the committer only to change it
-	tables map[tableID]*table
+	mu      sync.RWMutex // guards what follows; held by the committer only to change it
+	tables  map[tableID]*table
+	streams map[uint64]*stream // by number
 }
 
 var _ awswire.Service = (*Service)(nil)
@@ -69,7 +76,7 @@ func Open(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: cfg, store: st}
-	if s.tables, err = loadTables(st); err != nil {
+	if err := s.load(); err != nil {
 		st.close()
 		return nil, err
 	}
@@ -77,6 +84,14 @@ func Open(cfg Config) (*Service, error) {
 	s.stop = stop
 	s.workers.Go(func() { s.sweepLoop(ctx) })
 	return s, nil
+}
+
+func (s *Service) load() (err error) {
+	if s.tables, err = loadTables(s.store); err != nil {
+		return err
+	}
+	s.streams, err = loadStreams(s.store)
+	return err
 }
 
 // Close finishes the writes under way and closes the file. Calls that come
@@ -102,6 +117,7 @@ var operations = map[string]operation{
 	"DeleteItem":         (*Service).deleteItem,
 	"DeleteTable":        (*Service).deleteTable,
 	"DescribeEndpoints":  (*Service).describeEndpoints,
+	"DescribeLimits":     (*Service).describeLimits,
 	"DescribeTable":      (*Service).describeTable,
 	"DescribeTimeToLive": (*Service).describeTimeToLive,
 	"GetItem":            (*Service).getItem,
@@ -109,26 +125,48 @@ var operations = map[string]operation{
 	"PutItem":            (*Service).putItem,
 	"Query":              (*Service).query,
 	"Scan":               (*Service).scan,
+	"TagResource":        (*Service).tagResource,
+	"UntagResource":      (*Service).untagResource,
+	"ListTagsOfResource": (*Service).listTagsOfResource,
 	"UpdateItem":         (*Service).updateItem,
+	"UpdateTable":        (*Service).updateTable,
 	"UpdateTimeToLive":   (*Service).updateTimeToLive,
 }
 
 // Do runs one call. Its errors are *awswire.Error, but for internal ones and
 // those of ctx.
 func (s *Service) Do(ctx context.Context, call *awswire.Call) (any, error) {
-	run, ok := operations[call.Operation]
+	return s.do(ctx, call, operations)
+}
+
+func (s *Service) do(ctx context.Context, call *awswire.Call, known map[string]operation) (any, error) {
+	run, ok := known[call.Operation]
 	if !ok {
-		return nil, awswire.Errorf("UnknownOperationException", "Gatepost does not have the DynamoDB operation %.60q.", call.Operation)
+		return nil, wireError(unknownOperation(call.Operation))
 	}
 	out, err := run(s, ctx, call)
 	return out, wireError(err)
 }
 
+// unknownOperation refuses an operation by its name.
+func unknownOperation(name string) error {
+	if refused[name] {
+		return awswire.Errorf("UnknownOperationException", "Gatepost does not have DynamoDB's %s.", name)
+	}
+	return awswire.Errorf("UnknownOperationException", "DynamoDB has no operation %.60q.", name)
+}
+
 // decode reads the request.
 func decode(call *awswire.Call, in any) error {
+	if len(call.Body) == 0 {
+		return nil
+	}
 	err := json.Unmarshal(call.Body, in)
 	if err == nil {
 		return nil
+	}
+	if err := explain(call.Body, in); err != nil {
+		return err
 	}
 	if e, ok := errors.AsType[*attribute.FormError](err); ok {
 		return awswire.Errorf("SerializationException", "%s", e.Message)
@@ -142,13 +180,4 @@ func (s *Service) region(call *awswire.Call) string {
 		return call.Region
 	}
 	return s.cfg.Region
-}
-
-// describeEndpoints answers the SDKs that look for an endpoint to use.
-func (s *Service) describeEndpoints(_ context.Context, call *awswire.Call) (any, error) {
-	type endpoint struct {
-		Address              string
-		CachePeriodInMinutes int
-	}
-	return map[string]any{"Endpoints": []endpoint{{call.Host, 1440}}}, nil
 }

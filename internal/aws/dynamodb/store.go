@@ -76,6 +76,15 @@ const (
 type writeTx struct {
 	*bbolt.Tx
 	wrote bool
+	// news are told once the transaction is committed.
+	news map[*news]bool
+}
+
+func (tx *writeTx) tells(n *news) {
+	if tx.news == nil {
+		tx.news = make(map[*news]bool)
+	}
+	tx.news[n] = true
 }
 
 // openStore opens or creates the file; path "" makes a temporary one.
@@ -264,6 +273,9 @@ func (s *store) transact(group []*write, results []error) error {
 	}
 	if err := btx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	for n := range tx.news {
+		n.tell()
 	}
 	return nil
 }

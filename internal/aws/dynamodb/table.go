@@ -1,10 +1,12 @@
 package dynamodb
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb/attribute"
@@ -14,8 +16,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// The file's buckets: schemas holds a record for each table under region, zero
-// byte and name. Each table has a bucket of its own, named by its number, and
+// The file's buckets: schemas holds a record for each table under account,
+// region and name with zero bytes between them. Each table has a bucket of its own, named by its number, and
 // in it one for items, one for expiry times and one for each index. The
 // numbers of items and entries are kept as the sequences of their buckets, the
 // table's size in bytes as that of its own bucket.
@@ -26,27 +28,30 @@ var (
 )
 
 // tableID names a table.
-type tableID struct{ region, name string }
+type tableID struct{ account, region, name string }
 
-func (id tableID) key() []byte { return []byte(id.region + "\x00" + id.name) }
+func (id tableID) arn() string {
+	return "arn:aws:dynamodb:" + id.region + ":" + id.account + ":table/" + id.name
+}
+
+func (id tableID) key() []byte { return []byte(id.account + "\x00" + id.region + "\x00" + id.name) }
 
 // record is what is stored about a table.
 type record struct {
 	// Number names the table's bucket; it is never used again.
 	Number  uint64    `json:"number"`
+	Account string    `json:"account"`
 	Region  string    `json:"region"`
 	UUID    string    `json:"uuid"`
 	Created time.Time `json:"created"`
 	Billing billing   `json:"billing"`
+	// Stream is the number of the table's latest stream, which may have ended;
+	// zero means that it never had one.
+	Stream uint64            `json:"stream,omitempty"`
+	Tags   map[string]string `json:"tags,omitempty"`
+	// Class is the table class, "" when none was given. It means nothing.
+	Class string `json:"class,omitempty"`
 	stack.Table
-}
-
-// billing is told again and means nothing.
-type billing struct {
-	// Mode is PAY_PER_REQUEST or PROVISIONED.
-	Mode    string                `json:"mode"`
-	Table   throughput            `json:"table"`
-	Indexes map[string]throughput `json:"indexes,omitempty"`
 }
 
 // table is a table as it is in use: its record and what follows from it. It is
@@ -71,7 +76,7 @@ type index struct {
 }
 
 func newTable(r record) *table {
-	t := &table{record: r, id: tableID{r.Region, r.Name}, keys: schemaOf(r.Key, r.Attributes)}
+	t := &table{record: r, id: tableID{r.Account, r.Region, r.Name}, keys: schemaOf(r.Key, r.Attributes)}
 	t.bucket = binary.BigEndian.AppendUint64([]byte("table"), r.Number)
 	for _, declared := range r.Indexes {
 		t.indexes = append(t.indexes, t.newIndex(declared))
@@ -119,6 +124,7 @@ func (t *table) index(name string) (*index, error) {
 // loadTables reads all records.
 func loadTables(s *store) (map[tableID]*table, error) {
 	tables := make(map[tableID]*table)
+	var moved []string
 	err := s.view(func(tx *bbolt.Tx) error {
 		schemas := tx.Bucket(schemasBucket)
 		if schemas == nil {
@@ -129,12 +135,44 @@ func loadTables(s *store) (map[tableID]*table, error) {
 			if err := json.Unmarshal(value, &r); err != nil {
 				return fmt.Errorf("read the schema of table %q: %w", key, err)
 			}
+			if r.Account == "" { // of a file that kept no accounts apart
+				r.Account = accountOf(r.ARN)
+				moved = append(moved, string(key))
+			}
 			t := newTable(r)
 			tables[t.id] = t
 			return nil
 		})
 	})
-	return tables, err
+	if err != nil || len(moved) == 0 {
+		return tables, err
+	}
+	return tables, rename(s, tables, moved)
+}
+
+// rename saves all tables under their present keys and removes the old ones.
+func rename(s *store, tables map[tableID]*table, old []string) error {
+	return s.update(context.Background(), &write{run: func(tx *writeTx) error {
+		for _, t := range tables {
+			if err := t.save(tx); err != nil {
+				return err
+			}
+		}
+		for _, key := range old {
+			if err := tx.Bucket(schemasBucket).Delete([]byte(key)); err != nil {
+				return fmt.Errorf("rename table %q: %w", key, err)
+			}
+		}
+		return nil
+	}})
+}
+
+// accountOf returns the account in an ARN, or "".
+func accountOf(arn string) string {
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+		return parts[4]
+	}
+	return ""
 }
 
 // table returns the named table for a call on items.

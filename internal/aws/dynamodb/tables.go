@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -14,7 +13,7 @@ import (
 )
 
 func (s *Service) tableID(call *awswire.Call, nameOrARN string) tableID {
-	return tableID{s.region(call), nameOf(nameOrARN)}
+	return tableID{call.Account(s.cfg.Account), s.region(call), nameOf(nameOrARN)}
 }
 
 func notFound(name string) error {
@@ -30,35 +29,47 @@ func (s *Service) createTable(ctx context.Context, call *awswire.Call) (any, err
 		return nil, err
 	}
 	declared, b := in.declared()
-	t, err := s.create(ctx, s.region(call), declared, b)
+	r := record{Billing: b, Table: declared, Tags: tagMap(in.Tags)}
+	if in.TableClass != nil {
+		r.Class = *in.TableClass
+	}
+	t, err := s.create(ctx, s.tableID(call, declared.Name), r)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"TableDescription": t.describe(stats{})}, nil
+	return map[string]any{"TableDescription": t.describe(stats{}).creating()}, nil
 }
 
 // create makes a table; one of its name must not exist.
-func (s *Service) create(ctx context.Context, region string, declared stack.Table, b billing) (*table, error) {
-	declared.ARN = fmt.Sprintf("arn:aws:dynamodb:%s:%s:table/%s", region, s.cfg.Account, declared.Name)
-	t := newTable(record{Region: region, UUID: uuid.New(), Created: time.Now(), Billing: b, Table: declared})
+func (s *Service) create(ctx context.Context, id tableID, r record) (*table, error) {
+	r.ARN, r.Account, r.Region, r.UUID, r.Created = id.arn(), id.account, id.region, uuid.New(), time.Now()
+	var change streaming
+	t := newTable(r)
 	err := s.store.update(ctx, &write{
 		alone: true,
 		run: func(tx *writeTx) (err error) {
 			if s.lookup(t.id) != nil {
-				return awswire.Errorf("ResourceInUseException", "Table already exists: %s", declared.Name)
+				return awswire.Errorf("ResourceInUseException", "Table already exists: %s", id.name)
 			}
-			t, err = t.create(tx)
-			return err
+			if t, err = t.create(tx); err != nil {
+				return err
+			}
+			if change, err = s.follow(tx, nil, t); err != nil || change.begun == nil {
+				return err
+			}
+			return t.save(tx)
 		},
-		committed: func() { s.setTable(t.id, t) },
+		committed: func() { s.setTable(t.id, t, change) },
 	})
 	return t, err
 }
 
 // setTable puts a table in the place of the one of its name; nil removes it.
-func (s *Service) setTable(id tableID, t *table) {
+// What changes about streams changes with it.
+func (s *Service) setTable(id tableID, t *table, c streaming) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.setStreamsLocked(c)
 	if t == nil {
 		delete(s.tables, id)
 		return
@@ -99,16 +110,7 @@ func (s *Service) deleteTable(ctx context.Context, call *awswire.Call) (any, err
 	if err != nil {
 		return nil, err
 	}
-	err = s.store.update(ctx, &write{
-		alone: true,
-		run: func(tx *writeTx) error {
-			if now := s.lookup(t.id); now == nil || now.Number != t.Number {
-				return notFound(t.Name)
-			}
-			return t.drop(tx)
-		},
-		committed: func() { s.setTable(t.id, nil) },
-	})
+	err = s.removeTable(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -117,24 +119,44 @@ func (s *Service) deleteTable(ctx context.Context, call *awswire.Call) (any, err
 	return map[string]any{"TableDescription": description}, nil
 }
 
+func (s *Service) removeTable(ctx context.Context, t *table) error {
+	var change streaming
+	return s.store.update(ctx, &write{
+		alone: true,
+		run: func(tx *writeTx) (err error) {
+			now := s.lookup(t.id)
+			if now == nil || now.Number != t.Number {
+				return notFound(t.Name)
+			}
+			if now.DeletionProtection {
+				return errProtected
+			}
+			if change, err = s.follow(tx, now, nil); err != nil {
+				return err
+			}
+			return t.drop(tx)
+		},
+		committed: func() { s.setTable(t.id, nil, change) },
+	})
+}
+
+var errProtected = invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+
 func (s *Service) listTables(_ context.Context, call *awswire.Call) (any, error) {
 	var in struct {
 		ExclusiveStartTableName *string
-		Limit                   *int64
+		Limit                   *int64 `aws:"Integer"`
 	}
 	if err := decode(call, &in); err != nil {
 		return nil, err
 	}
 	var c constraints
-	c.atLeast(in.Limit, "limit", 1)
-	if in.Limit != nil && *in.Limit > 100 {
-		c.add(*in.Limit, "limit", "Member must have value less than or equal to 100")
-	}
+	c.between(in.Limit, "limit", 1, 100)
 	c.optionalName(in.ExclusiveStartTableName, "exclusiveStartTableName")
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	names := s.names(s.region(call))
+	names := s.names(s.tableID(call, ""))
 	if in.ExclusiveStartTableName != nil {
 		at, found := slices.BinarySearch(names, *in.ExclusiveStartTableName)
 		if found {
@@ -146,23 +168,19 @@ func (s *Service) listTables(_ context.Context, call *awswire.Call) (any, error)
 		TableNames             []string
 		LastEvaluatedTableName string `json:",omitempty"`
 	}{TableNames: names}
-	limit := 100
-	if in.Limit != nil {
-		limit = int(*in.Limit)
-	}
-	if len(names) > limit {
+	if limit := limitOf(in.Limit); len(names) > limit {
 		out.TableNames, out.LastEvaluatedTableName = names[:limit], names[limit-1]
 	}
 	return out, nil
 }
 
-// names returns the names of a region's tables, sorted.
-func (s *Service) names(region string) []string {
+// names returns the names of the tables of an account in a region, sorted.
+func (s *Service) names(of tableID) []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	names := []string{}
 	for id := range s.tables {
-		if id.region == region {
+		if id.account == of.account && id.region == of.region {
 			names = append(names, id.name)
 		}
 	}
@@ -171,11 +189,12 @@ func (s *Service) names(region string) []string {
 }
 
 // EnsureTable makes the table if it is missing. A table that is there keeps
-// its items, and its indexes and time to live become the declared ones. A key
+// its items, and its indexes, time to live and stream become the declared
+// ones. Its tags and its throughput stay. A key
 // other than the table's own is an error: items cannot follow it. The table
 // belongs to Config.Region. It may be called together with anything.
 func (s *Service) EnsureTable(declared stack.Table) error {
-	id := tableID{s.cfg.Region, declared.Name}
+	id := tableID{s.cfg.Account, s.cfg.Region, declared.Name}
 	if err := s.ensure(id, declared); err != nil {
 		return fmt.Errorf("set up table %s: %w", declared.Name, err)
 	}
@@ -189,7 +208,7 @@ func (s *Service) ensure(id tableID, declared stack.Table) error {
 	ctx := context.Background()
 	t := s.lookup(id)
 	if t == nil {
-		_, err := s.create(ctx, id.region, declared, billing{Mode: "PAY_PER_REQUEST"})
+		_, err := s.create(ctx, id, record{Billing: billing{Mode: perRequest}, Table: declared})
 		return err
 	}
 	if have, want := t.keys, schemaOf(declared.Key, declared.Attributes); !slices.Equal(have, want) {
@@ -197,6 +216,11 @@ func (s *Service) ensure(id tableID, declared stack.Table) error {
 	}
 	follow := func(r *record) error {
 		r.Attributes, r.Indexes, r.TTLAttribute, r.LogicalID, r.Line = declared.Attributes, declared.Indexes, declared.TTLAttribute, declared.LogicalID, declared.Line
+		r.DeletionProtection = declared.DeletionProtection
+		if r.StreamView != declared.StreamView && declared.StreamView != "" {
+			r.StreamARN = declared.StreamARN
+		}
+		r.StreamView = declared.StreamView
 		return nil
 	}
 	followed := t.record
@@ -228,9 +252,10 @@ func checkDeclared(t stack.Table) error {
 // alter changes a table's record and brings what is stored in line with it.
 func (s *Service) alter(ctx context.Context, id tableID, change func(*record) error) error {
 	var next *table
+	var streams streaming
 	return s.store.update(ctx, &write{
 		alone: true,
-		run: func(tx *writeTx) error {
+		run: func(tx *writeTx) (err error) {
 			t := s.lookup(id)
 			if t == nil {
 				return notFound(id.name)
@@ -240,98 +265,11 @@ func (s *Service) alter(ctx context.Context, id tableID, change func(*record) er
 				return err
 			}
 			next = newTable(r)
+			if streams, err = s.follow(tx, t, next); err != nil {
+				return err
+			}
 			return next.takeOver(tx, t)
 		},
-		committed: func() { s.setTable(id, next) },
+		committed: func() { s.setTable(id, next, streams) },
 	})
-}
-
-// describe returns the table's description as answers have it.
-func (t *table) describe(st stats) *tableDescription {
-	d := &tableDescription{
-		TableName: t.Name, TableArn: t.ARN, TableId: t.UUID, TableStatus: "ACTIVE",
-		CreationDateTime: seconds(t.Created), ItemCount: st.items, TableSizeBytes: st.bytes,
-		KeySchema: describeKey(t.Key), ProvisionedThroughput: describeThroughput(t.Billing.Table),
-	}
-	for _, a := range t.Attributes {
-		d.AttributeDefinitions = append(d.AttributeDefinitions, attributeDefinition{&a.Name, &a.Type})
-	}
-	if t.Billing.Mode == "PAY_PER_REQUEST" {
-		d.BillingModeSummary = &billingSummary{t.Billing.Mode, seconds(t.Created)}
-		d.TableThroughputModeSummary = &modeSummary{t.Billing.Mode, seconds(t.Created)}
-	}
-	for _, x := range t.indexes {
-		t.describeIndex(d, x, st.entries[x.Name])
-	}
-	return d
-}
-
-func (t *table) describeIndex(d *tableDescription, x *index, entries int64) {
-	out := indexDescription{
-		IndexName: x.Name, IndexArn: t.ARN + "/index/" + x.Name, KeySchema: describeKey(x.Key),
-		Projection: projection{&x.TableIndex.Projection, x.NonKey}, ItemCount: entries,
-	}
-	if x.Local {
-		d.LocalSecondaryIndexes = append(d.LocalSecondaryIndexes, out)
-		return
-	}
-	described := describeThroughput(t.Billing.Indexes[x.Name])
-	out.IndexStatus, out.ProvisionedThroughput = "ACTIVE", &described
-	d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, out)
-}
-
-func describeKey(key []stack.KeyElement) []keyElement {
-	out := make([]keyElement, len(key))
-	for i, k := range key {
-		out[i] = keyElement{&k.Attribute, &k.Type}
-	}
-	return out
-}
-
-func describeThroughput(t throughput) throughputDescription {
-	var zero int64
-	return throughputDescription{*cmp.Or(t.ReadCapacityUnits, &zero), *cmp.Or(t.WriteCapacityUnits, &zero), 0}
-}
-
-// seconds is how AWS's JSON has times.
-func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
-
-type tableDescription struct {
-	TableName                  string
-	TableArn                   string
-	TableId                    string
-	TableStatus                string
-	CreationDateTime           float64
-	AttributeDefinitions       []attributeDefinition
-	KeySchema                  []keyElement
-	ItemCount                  int64
-	TableSizeBytes             int64
-	ProvisionedThroughput      throughputDescription
-	BillingModeSummary         *billingSummary    `json:",omitempty"`
-	TableThroughputModeSummary *modeSummary       `json:",omitempty"`
-	LocalSecondaryIndexes      []indexDescription `json:",omitempty"`
-	GlobalSecondaryIndexes     []indexDescription `json:",omitempty"`
-}
-
-type throughputDescription struct{ ReadCapacityUnits, WriteCapacityUnits, NumberOfDecreasesToday int64 }
-
-type billingSummary struct {
-	BillingMode                       string
-	LastUpdateToPayPerRequestDateTime float64
-}
-
-type modeSummary struct {
-	TableThroughputMode               string
-	LastUpdateToPayPerRequestDateTime float64
-}
-
-type indexDescription struct {
-	IndexName             string
-	IndexArn              string
-	IndexStatus           string `json:",omitempty"`
-	KeySchema             []keyElement
-	Projection            projection
-	IndexSizeBytes        int64
-	ItemCount             int64
-	ProvisionedThroughput *throughputDescription `json:",omitempty"`
 }

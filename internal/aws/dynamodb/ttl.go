@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// sweepInterval is how often expired items are looked for. AWS takes days;
-	// until then an expired item is read like any other, there and here.
+	// sweepInterval is how often expired items are looked for; until then an
+	// expired item is read like any other.
 	sweepInterval = time.Second
 	// sweepBatch is how many items one transaction deletes, so that writes
 	// need not wait long.
@@ -40,16 +40,20 @@ func (t *table) expiryKey(key []byte, item attribute.Map) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(key)), uint64(at)), key...)
 }
 
-// sweepLoop deletes expired items until ctx ends.
+// sweepLoop deletes expired items, and records of streams that are too old,
+// until ctx ends.
 func (s *Service) sweepLoop(ctx context.Context) {
-	ticker := time.NewTicker(sweepInterval)
-	defer ticker.Stop()
+	sweep, trim := time.NewTicker(sweepInterval), time.NewTicker(trimInterval)
+	defer sweep.Stop()
+	defer trim.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-ticker.C:
+		case now := <-sweep.C:
 			s.sweep(ctx, now)
+		case now := <-trim.C:
+			s.trim(ctx, now)
 		}
 	}
 }
@@ -101,7 +105,7 @@ func (s *Service) sweepTable(ctx context.Context, t *table, now time.Time) (dele
 // due returns the entries of the next items to delete.
 func (s *Service) due(t *table, now time.Time) (keys [][]byte, err error) {
 	low := binary.BigEndian.AppendUint64(nil, uint64(max(now.Add(-oldestExpiry).Unix(), 0)))
-	high := binary.BigEndian.AppendUint64(nil, uint64(now.Unix()))
+	high := binary.BigEndian.AppendUint64(nil, uint64(max(now.Add(-s.cfg.TTLDelay).Unix(), 0)))
 	err = s.store.view(func(tx *bbolt.Tx) error {
 		root := tx.Bucket(t.bucket)
 		if root == nil {
@@ -122,6 +126,7 @@ func (s *Service) expire(tx *writeTx, t *table, due [][]byte) (deleted int, err 
 	if err != nil {
 		return 0, nil // the table went with its items
 	}
+	d.byService = true
 	for _, entry := range due {
 		gone, err := d.expireEntry(entry)
 		if err != nil {

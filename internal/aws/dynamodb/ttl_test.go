@@ -57,7 +57,7 @@ func TestExpiredItemsGo(t *testing.T) {
 // expiryEntries counts the expiry times of the roster.
 func expiryEntries(t *testing.T, s *Service) (n int) {
 	t.Helper()
-	table := s.lookup(tableID{"us-east-1", "SocketRoster"})
+	table := s.lookup(tableID{"000000000000", "us-east-1", "SocketRoster"})
 	err := s.store.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(table.bucket).Bucket(expiryBucket).ForEach(func(_, _ []byte) error { n++; return nil })
 	})

@@ -12,7 +12,7 @@ type updateItemInput struct {
 	writeInput
 	Key              attribute.Input
 	UpdateExpression *string
-	AttributeUpdates legacyUpdates
+	AttributeUpdates legacyUpdates `aws:"AttributeValueUpdate"`
 }
 
 // updating is one UpdateItem on its way.

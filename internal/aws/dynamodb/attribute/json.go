@@ -309,9 +309,9 @@ func (r *reader) blob() (string, error) {
 	if len(text)%4 != 0 {
 		return "", &FormError{fmt.Sprintf("Base64 encoded length is expected a multiple of 4 bytes but found: %d", len(text))}
 	}
-	b, err := base64.StdEncoding.DecodeString(text)
+	b, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil {
-		return "", &FormError{"Invalid Base64: " + err.Error()}
+		return "", &FormError{"Invalid last non-pad Base64 character dectected"}
 	}
 	return string(b), nil
 }
