@@ -19,6 +19,9 @@ const (
 	maxBatchWrite = 25
 	// maxBatchAnswer is where BatchGetItem stops reading, in bytes.
 	maxBatchAnswer = 16 << 20
+	// maxBatchTable is what it reads of one table. AWS stops after 1 MB of one
+	// partition, once an item does not fit any more; here a table has one.
+	maxBatchTable = 1<<20 + maxItem - 3
 )
 
 // batchKeys is what BatchGetItem asks of one table.
@@ -172,20 +175,22 @@ func (out *batchGetOutput) read(tx *bbolt.Tx, name string, b *batchRead, in *bat
 		return err
 	}
 	items := []attribute.Map{}
-	units := 0.0
+	units, read := 0.0, 0
 	rest := unprocessedKeys{nil, in.ConsistentRead, in.ProjectionExpression, in.AttributesToGet, in.ExpressionAttributeNames}
 	for i, key := range b.keys {
-		if *room <= 0 {
+		size := storedSize(d.items.Get(key))
+		if *room <= 0 || read+size > maxBatchTable {
 			rest.Keys = append(rest.Keys, in.Keys[i].Map)
+			units += readUnits(0, in.ConsistentRead)
 			continue
 		}
 		item, err := d.get(key)
 		if err != nil {
 			return fmt.Errorf("read table %s: %w", b.t.Name, err)
 		}
-		size := item.ItemSize()
 		units += readUnits(size, in.ConsistentRead)
 		*room -= size
+		read += size
 		if item != nil {
 			items = append(items, b.project.Apply(item))
 		}
@@ -231,6 +236,9 @@ func (s *Service) batchWriteItem(ctx context.Context, call *awswire.Call) (any, 
 	for _, name := range names {
 		if n := len(in.RequestItems[name]); n < 1 || n > maxBatchWrite {
 			c.add("{"+name+"=[...]}", "requestItems", "Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]")
+		}
+		for i := range in.RequestItems[name] {
+			in.RequestItems[name][i].constrain(&c, fmt.Sprintf("requestItems.%s.member.%d.member.", name, i+1))
 		}
 	}
 	if err := c.err(); err != nil {
@@ -291,6 +299,15 @@ func (s *Service) prepareWrites(call *awswire.Call, requests map[string][]batchE
 		}
 	}
 	return changes, nil
+}
+
+func (e *batchEntry) constrain(c *constraints, at string) {
+	if e.DeleteRequest != nil && e.DeleteRequest.Key.Map == nil {
+		c.add(nil, at+"deleteRequest.key", notNull)
+	}
+	if e.PutRequest != nil && e.PutRequest.Item.Map == nil {
+		c.add(nil, at+"putRequest.item", notNull)
+	}
 }
 
 func (e *batchEntry) check() error {

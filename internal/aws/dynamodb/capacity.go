@@ -29,13 +29,29 @@ func (t *table) consumed(asked *string, units float64) *consumedCapacity {
 	return c
 }
 
-// through books the units for an index instead of the table.
-func (c *consumedCapacity) through(x *index) {
-	if c == nil || c.Table == nil || x == nil {
+// consumed is what reading a page has cost.
+func (r *reading) consumed(p *page) *consumedCapacity {
+	consistent := r.in.ConsistentRead
+	units := readUnits(p.bytes, consistent)
+	if r.index == nil {
+		return r.t.consumed(r.in.ReturnConsumedCapacity, units)
+	}
+	fetched := 0.0
+	if r.fetches() {
+		fetched = readUnits(p.fetched, consistent)
+	}
+	c := r.t.consumed(r.in.ReturnConsumedCapacity, units+fetched)
+	c.through(r.index, units, fetched)
+	return c
+}
+
+// through books units for an index, and what was fetched for the table.
+func (c *consumedCapacity) through(x *index, indexUnits, tableUnits float64) {
+	if c == nil || c.Table == nil {
 		return
 	}
-	units := map[string]capacity{x.Name: *c.Table}
-	c.Table = &capacity{}
+	units := map[string]capacity{x.Name: {indexUnits}}
+	c.Table = &capacity{tableUnits}
 	if x.Local {
 		c.LocalSecondaryIndexes = units
 	} else {

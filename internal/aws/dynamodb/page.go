@@ -9,7 +9,7 @@ import (
 )
 
 // maxPage ends a page of Query or Scan: the item that reaches it is the last.
-// In bytes, before filter and projection.
+// In bytes of storage, before filter and projection.
 const maxPage = 1 << 20
 
 // page is what one call of Query or Scan reads.
@@ -17,7 +17,10 @@ type page struct {
 	items   []attribute.Map
 	scanned int
 	matched int
-	bytes   int
+	// bytes is what was read through the table or index that is asked, fetched
+	// what a local index had to fetch from its table, both as billed. stored
+	// counts towards maxPage.
+	bytes, fetched, stored int
 	// last is the last item read when there may be more after it.
 	last attribute.Map
 }
@@ -53,8 +56,7 @@ func (s *Service) readPage(r *reading) (any, error) {
 			out.LastEvaluatedKey.Set(k.Name, p.last.Get(k.Name))
 		}
 	}
-	out.ConsumedCapacity = r.t.consumed(r.in.ReturnConsumedCapacity, readUnits(p.bytes, r.in.ConsistentRead))
-	out.ConsumedCapacity.through(r.index)
+	out.ConsumedCapacity = r.consumed(p)
 	return out, nil
 }
 
@@ -89,15 +91,20 @@ func (r *reading) take(p *page, item attribute.Map, size int) (full bool) {
 		seen = r.index.view.Apply(item)
 		size = seen.ItemSize()
 	}
+	if r.fetches() {
+		p.fetched += size
+		size = r.index.view.Apply(item).ItemSize()
+	}
 	p.scanned++
 	p.bytes += size
+	p.stored += seen.PageSize(r.t.sortKey())
 	if r.filter.Matches(seen) {
 		p.matched++
 		if !is(r.in.Select, "COUNT") {
 			p.items = append(p.items, r.project.Apply(seen))
 		}
 	}
-	if p.bytes >= maxPage || r.in.Limit != nil && int64(p.scanned) >= *r.in.Limit {
+	if p.stored >= maxPage || r.in.Limit != nil && int64(p.scanned) >= *r.in.Limit {
 		p.last = item
 		return true
 	}

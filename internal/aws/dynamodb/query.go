@@ -33,8 +33,8 @@ func (in *readInput) constrain(c *constraints, filter legacyConditions, filterNa
 	filter.constrain(c, filterName, true)
 	c.tableName(in.TableName)
 	c.oneOf(in.ConditionalOperator, "conditionalOperator", "OR", "AND")
-	c.attributesToGet(in.AttributesToGet, "attributesToGet")
 	c.atLeast(in.Limit, "limit", 1)
+	c.attributesToGet(in.AttributesToGet, "attributesToGet")
 }
 
 // prepare checks the members against each other and returns what the filter in
@@ -45,6 +45,11 @@ func (in *readInput) prepare(filter legacyConditions, filterName string, express
 	older = append([]parameter{attributes, {filterName, filter != nil}, {"ConditionalOperator", in.ConditionalOperator != nil}}, older...)
 	if err := in.checkUse(expressions, older...); err != nil {
 		return nil, err
+	}
+	if filterName == "ScanFilter" { // a Query looks at its filter first
+		if err := in.checkNames(); err != nil {
+			return nil, err
+		}
 	}
 	comparisons, err := filter.comparisons()
 	if err != nil {
@@ -202,6 +207,10 @@ func (r *reading) whole() bool {
 	return r.index == nil || r.index.view == nil ||
 		r.index.Local && (is(r.in.Select, "ALL_ATTRIBUTES") || r.project != nil)
 }
+
+// fetches is true when a local index reads from its table what it does not
+// have itself.
+func (r *reading) fetches() bool { return r.index != nil && r.index.view != nil && r.whole() }
 
 func (s *Service) query(_ context.Context, call *awswire.Call) (any, error) {
 	var in struct {

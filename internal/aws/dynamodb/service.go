@@ -4,6 +4,8 @@ package dynamodb
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -140,12 +142,20 @@ func (s *Service) Do(ctx context.Context, call *awswire.Call) (any, error) {
 }
 
 func (s *Service) do(ctx context.Context, call *awswire.Call, known map[string]operation) (any, error) {
+	call.RequestID = requestID()
 	run, ok := known[call.Operation]
 	if !ok {
 		return nil, wireError(unknownOperation(call.Operation))
 	}
 	out, err := run(s, ctx, call)
 	return out, wireError(err)
+}
+
+// requestID is the id of an answer in DynamoDB's form: 52 digits and letters.
+func requestID() string {
+	var random [32]byte
+	rand.Read(random[:])
+	return base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:])
 }
 
 // unknownOperation refuses an operation by its name.
@@ -159,7 +169,7 @@ func unknownOperation(name string) error {
 // decode reads the request.
 func decode(call *awswire.Call, in any) error {
 	if len(call.Body) == 0 {
-		return nil
+		return &awswire.Error{Code: "SerializationException"}
 	}
 	err := json.Unmarshal(call.Body, in)
 	if err == nil {

@@ -349,7 +349,9 @@ func TestStreamsAPI(t *testing.T) {
 func getRecords(t *testing.T, s *Service, iterator string, limit int) (sequences []string, next string) {
 	t.Helper()
 	var out struct {
-		Records           []struct{ Dynamodb struct{ SequenceNumber string } }
+		Records []struct {
+			Dynamodb struct{ SequenceNumber string }
+		}
 		NextShardIterator json.RawMessage
 	}
 	got := streamCall(s, "GetRecords", fmt.Sprintf(`{"ShardIterator":%s,"Limit":%d}`, iterator, limit))

@@ -111,6 +111,14 @@ func schemaOf(key []stack.KeyElement, declared []stack.Attribute) keySchema {
 	return keys
 }
 
+// sortKey is the name of the table's sort key, or "".
+func (t *table) sortKey() string {
+	if len(t.keys) < 2 {
+		return ""
+	}
+	return t.keys[1].Name
+}
+
 // index returns the named index.
 func (t *table) index(name string) (*index, error) {
 	for _, x := range t.indexes {
