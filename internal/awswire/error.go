@@ -29,14 +29,21 @@ type Error struct {
 // Error returns the code and the message.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
+// capital are the errors of AWS's framework and of DynamoDB's transactions whose
+// message has a capital letter.
+var capital = map[string]bool{
+	"AccessDeniedException": true, "SerializationException": true,
+	"IdempotentParameterMismatchException": true, "TransactionCanceledException": true, "TransactionInProgressException": true,
+}
+
 // jsonBody is the error as a document of the JSON protocol.
 func (e *Error) jsonBody() map[string]any {
 	body := map[string]any{"__type": e.Code}
 	message := "message"
 	if e.Namespace != "" {
 		body["__type"] = e.Namespace + "#" + e.Code
-		if e.Code == "SerializationException" || e.Code == "AccessDeniedException" {
-			message = "Message" // as the framework that AWS's services are built on writes it
+		if capital[e.Code] {
+			message = "Message"
 		}
 	}
 	if e.Message != "" {

@@ -199,7 +199,7 @@ func (out *batchGetOutput) read(tx *bbolt.Tx, name string, b *batchRead, in *bat
 	if rest.Keys != nil {
 		out.UnprocessedKeys[name] = rest
 	}
-	if c := b.t.consumed(capacity, units); c != nil {
+	if c := b.t.consumed(capacity, cost{table: units}, plain); c != nil {
 		out.ConsumedCapacity = append(out.ConsumedCapacity, c)
 	}
 	return nil
@@ -214,6 +214,7 @@ type batchEntry struct {
 // batchChange is a prepared batchEntry; a nil item deletes.
 type batchChange struct {
 	t      *table
+	keyed  attribute.Map // an item that has the key
 	key    []byte
 	item   attribute.Map
 	stored []byte
@@ -248,20 +249,25 @@ func (s *Service) batchWriteItem(ctx context.Context, call *awswire.Call) (any, 
 	if err != nil {
 		return nil, err
 	}
-	units := make(map[*table]float64)
-	err = s.store.update(ctx, &write{run: func(tx *writeTx) error { return s.writeBatch(tx, changes, units) }})
+	var used map[*table]*cost // nil when nobody asks
+	if countsWrites(in.ReturnConsumedCapacity) {
+		used = make(map[*table]*cost)
+	}
+	err = s.store.update(ctx, &write{run: func(tx *writeTx) error { return s.writeBatch(tx, changes, used) }})
 	if err != nil {
 		return nil, err
 	}
 	out := struct {
-		UnprocessedItems map[string]json.RawMessage
-		ConsumedCapacity []*consumedCapacity `json:",omitempty"`
+		UnprocessedItems      map[string]json.RawMessage
+		ConsumedCapacity      []*consumedCapacity          `json:",omitempty"`
+		ItemCollectionMetrics map[string][]*itemCollection `json:",omitempty"`
 	}{UnprocessedItems: map[string]json.RawMessage{}}
-	for t, n := range units {
-		if c := t.consumed(in.ReturnConsumedCapacity, n); c != nil {
-			out.ConsumedCapacity = append(out.ConsumedCapacity, c)
-		}
+	out.ConsumedCapacity = consumedByTable(in.ReturnConsumedCapacity, used, plain)
+	keyed := make([]keyedItem, len(changes))
+	for i, c := range changes {
+		keyed[i] = keyedItem{c.t, c.keyed}
 	}
+	out.ItemCollectionMetrics = s.collections(in.ReturnItemCollectionMetrics, keyed)
 	return out, nil
 }
 
@@ -333,7 +339,7 @@ func (t *table) prepareEntry(e *batchEntry) (batchChange, error) {
 		if err := t.checkKey(key); err != nil {
 			return batchChange{}, err
 		}
-		return batchChange{t: t, key: t.keys.key(key)}, nil
+		return batchChange{t: t, keyed: key, key: t.keys.key(key)}, nil
 	}
 	item := e.PutRequest.Item.Map
 	for _, k := range t.keys {
@@ -344,11 +350,11 @@ func (t *table) prepareEntry(e *batchEntry) (batchChange, error) {
 	if err := t.checkItem(item); err != nil {
 		return batchChange{}, err
 	}
-	return batchChange{t, t.keys.key(item), item, encodeItem(item)}, nil
+	return batchChange{t, item, t.keys.key(item), item, encodeItem(item)}, nil
 }
 
-// writeBatch makes the changes and adds up what they cost.
-func (s *Service) writeBatch(tx *writeTx, changes []batchChange, units map[*table]float64) error {
+// writeBatch makes the changes and adds up what they cost, unless used is nil.
+func (s *Service) writeBatch(tx *writeTx, changes []batchChange, used map[*table]*cost) error {
 	opened := make(map[*table]*tableData)
 	for _, c := range changes {
 		if opened[c.t] != nil {
@@ -363,7 +369,11 @@ func (s *Service) writeBatch(tx *writeTx, changes []batchChange, units map[*tabl
 	for _, c := range changes {
 		d := opened[c.t]
 		found := d.items.Get(c.key)
-		units[c.t] += writeUnits(storedSize(found), storedSize(c.stored))
+		if used != nil {
+			if err := d.countWrite(used, c.t, found, c.item); err != nil {
+				return err
+			}
+		}
 		if c.item == nil && found == nil {
 			continue
 		}

@@ -51,6 +51,18 @@ func (t *table) checkIndexKeys(item attribute.Map) error {
 	return nil
 }
 
+// emptyIndexKey names the type of the first empty value of an index's key.
+func (t *table) emptyIndexKey(item attribute.Map) string {
+	for _, x := range t.indexes {
+		for _, k := range x.keys {
+			if what := empty(item.Get(k.Name)); what != "" {
+				return what
+			}
+		}
+	}
+	return ""
+}
+
 // checkKey checks the key that a call gives for one item.
 func (t *table) checkKey(key attribute.Map) error {
 	if len(key) != len(t.keys) {
@@ -148,7 +160,9 @@ func (t *table) checkUpdated(item attribute.Map) error {
 			}
 		}
 	}
-	if err := t.checkIndexKeys(item); err != nil {
+	if err := t.checkIndexKeys(item); isEmptyKey(err) {
+		return invalid("One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty %s value.", t.emptyIndexKey(item))
+	} else if err != nil {
 		return err
 	}
 	return item.CheckDepth()

@@ -21,8 +21,9 @@ type writeInput struct {
 
 // writeOutput is the answer of calls that write one item.
 type writeOutput struct {
-	Attributes       attribute.Map     `json:",omitempty"`
-	ConsumedCapacity *consumedCapacity `json:",omitempty"`
+	Attributes            attribute.Map     `json:",omitempty"`
+	ConsumedCapacity      *consumedCapacity `json:",omitempty"`
+	ItemCollectionMetrics *itemCollection   `json:",omitempty"`
 }
 
 // constrain checks the members by themselves; at and there are the name of the
@@ -128,7 +129,7 @@ func (s *Service) putItem(ctx context.Context, call *awswire.Call) (any, error) 
 	if err := t.checkItem(item); err != nil {
 		return nil, err
 	}
-	return s.replaceItem(ctx, t, &in.writeInput, condition, t.keys.key(item), item)
+	return s.replaceItem(ctx, t, &in.writeInput, condition, item, item)
 }
 
 var errItemSize = invalid("Item size has exceeded the maximum allowed size")
@@ -155,25 +156,28 @@ func (s *Service) deleteItem(ctx context.Context, call *awswire.Call) (any, erro
 	if err := t.checkKey(in.Key.Map); err != nil {
 		return nil, err
 	}
-	return s.replaceItem(ctx, t, &in.writeInput, condition, t.keys.key(in.Key.Map), nil)
+	return s.replaceItem(ctx, t, &in.writeInput, condition, in.Key.Map, nil)
 }
 
 // replaceItem puts an item, or deletes the one under the key when item is nil.
-func (s *Service) replaceItem(ctx context.Context, t *table, in *writeInput, condition *expression.Condition, key []byte, item attribute.Map) (any, error) {
+// keyed is an item that has the key.
+func (s *Service) replaceItem(ctx context.Context, t *table, in *writeInput, condition *expression.Condition, keyed, item attribute.Map) (any, error) {
+	key := t.keys.key(keyed)
 	var stored []byte
 	if item != nil {
 		stored = encodeItem(item)
 	}
 	returnOld := is(in.ReturnValues, "ALL_OLD")
 	var old attribute.Map
-	var oldSize int
+	var used cost
+	counts := countsWrites(in.ReturnConsumedCapacity)
 	err := s.store.update(ctx, &write{run: func(tx *writeTx) error {
 		d, err := s.current(tx, t)
 		if err != nil {
 			return err
 		}
 		found := d.items.Get(key)
-		if found != nil && (condition != nil || returnOld) {
+		if found != nil && (condition != nil || returnOld || counts) {
 			if old, err = decodeItem(found); err != nil {
 				return err
 			}
@@ -181,7 +185,9 @@ func (s *Service) replaceItem(ctx context.Context, t *table, in *writeInput, con
 		if err := in.meets(condition, old); err != nil {
 			return err
 		}
-		oldSize = storedSize(found)
+		if counts {
+			used.addWrite(d.t, old, item)
+		}
 		if item == nil && found == nil {
 			return nil
 		}
@@ -190,7 +196,10 @@ func (s *Service) replaceItem(ctx context.Context, t *table, in *writeInput, con
 	if err != nil {
 		return nil, err
 	}
-	out := &writeOutput{ConsumedCapacity: t.consumed(in.ReturnConsumedCapacity, writeUnits(oldSize, storedSize(stored)))}
+	out := &writeOutput{
+		ConsumedCapacity:      t.consumed(in.ReturnConsumedCapacity, used, plain),
+		ItemCollectionMetrics: s.collection(in.ReturnItemCollectionMetrics, t, keyed),
+	}
 	if returnOld {
 		out.Attributes = old
 	}
@@ -230,7 +239,7 @@ func (s *Service) getItem(_ context.Context, call *awswire.Call) (any, error) {
 	out := struct {
 		Item             *attribute.Map    `json:",omitempty"`
 		ConsumedCapacity *consumedCapacity `json:",omitempty"`
-	}{ConsumedCapacity: t.consumed(in.ReturnConsumedCapacity, readUnits(item.ItemSize(), in.ConsistentRead))}
+	}{ConsumedCapacity: t.consumed(in.ReturnConsumedCapacity, cost{table: readUnits(item.ItemSize(), in.ConsistentRead)}, plain)}
 	if item != nil {
 		item = project.Apply(item)
 		out.Item = &item

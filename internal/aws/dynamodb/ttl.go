@@ -40,8 +40,8 @@ func (t *table) expiryKey(key []byte, item attribute.Map) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(key)), uint64(at)), key...)
 }
 
-// sweepLoop deletes expired items, and records of streams that are too old,
-// until ctx ends.
+// sweepLoop deletes expired items, and what streams and transactions need not
+// remember any more, until ctx ends.
 func (s *Service) sweepLoop(ctx context.Context) {
 	sweep, trim := time.NewTicker(sweepInterval), time.NewTicker(trimInterval)
 	defer sweep.Stop()
@@ -54,6 +54,7 @@ func (s *Service) sweepLoop(ctx context.Context) {
 			s.sweep(ctx, now)
 		case now := <-trim.C:
 			s.trim(ctx, now)
+			s.forgetTokens(ctx, now)
 		}
 	}
 }

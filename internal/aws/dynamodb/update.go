@@ -23,6 +23,7 @@ type updating struct {
 	update    *expression.Update // nil when there is none
 	condition *expression.Condition
 	old, item attribute.Map
+	used      cost
 }
 
 func (s *Service) updateItem(ctx context.Context, call *awswire.Call) (any, error) {
@@ -54,7 +55,9 @@ func (s *Service) updateItem(ctx context.Context, call *awswire.Call) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	return u.output(), nil
+	out := u.output()
+	out.ItemCollectionMetrics = s.collection(in.ReturnItemCollectionMetrics, u.t, in.Key.Map)
+	return out, nil
 }
 
 func (u *updating) parse() error {
@@ -105,8 +108,14 @@ func (u *updating) run(s *Service, tx *writeTx) error {
 	if err := u.in.meets(u.condition, u.old); err != nil {
 		return err
 	}
-	if err := u.apply(d.t); err != nil || u.item == nil {
+	if err := u.apply(d.t); err != nil {
 		return err
+	}
+	if countsWrites(u.in.ReturnConsumedCapacity) {
+		u.used.addWrite(d.t, u.old, u.item)
+	}
+	if u.item == nil {
+		return nil
 	}
 	return d.put(u.key, u.item)
 }
@@ -133,7 +142,7 @@ func (u *updating) apply(t *table) error {
 
 func (u *updating) output() *writeOutput {
 	in := u.in
-	out := &writeOutput{ConsumedCapacity: u.t.consumed(in.ReturnConsumedCapacity, writeUnits(u.old.ItemSize(), u.item.ItemSize()))}
+	out := &writeOutput{ConsumedCapacity: u.t.consumed(in.ReturnConsumedCapacity, u.used, plain)}
 	var changed *expression.Projection
 	if u.update != nil {
 		changed = u.update.Projection()
