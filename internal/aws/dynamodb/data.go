@@ -148,7 +148,7 @@ func (d *tableData) reindex(x *index, key []byte, old, item attribute.Map) error
 
 // entry is the key of an item's entry, nil when the index does not have it.
 func (x *index) entry(item attribute.Map) []byte {
-	if !x.start.indexes(item) {
+	if !x.start.indexes(item) || !x.keys.fits(item) {
 		return nil
 	}
 	key := x.keys.key(item)

@@ -82,8 +82,19 @@ func (s keySchema) key(item attribute.Map) []byte {
 	return key
 }
 
+// fits reports whether the key attributes, which the item has, have values
+// that a key can have. Items that were there before the index may have others.
+func (s keySchema) fits(item attribute.Map) bool {
+	for i, k := range s {
+		if v := item.Get(k.Name); empty(v) != "" || checkKeySize(v, i == 0) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // indexes reports whether an item has all attributes of an index's key in
-// their declared types, and so is in the index.
+// their declared types.
 func (s keySchema) indexes(item attribute.Map) bool {
 	for _, k := range s {
 		if v := item.Get(k.Name); v == nil || v.Type() != k.Type {

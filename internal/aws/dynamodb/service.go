@@ -15,6 +15,7 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb/attribute"
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
+	"github.com/gatepost-dev/gatepost/stack"
 )
 
 // Expired is the kind of the event that tells of items deleted by a table's
@@ -58,6 +59,8 @@ type Service struct {
 	mu      sync.RWMutex // guards what follows; held by the committer only to change it
 	tables  map[tableID]*table
 	streams map[uint64]*stream // by number
+	// declared are the tables that EnsureTable has set up, for Reset.
+	declared map[tableID]stack.Table
 }
 
 var _ awswire.Service = (*Service)(nil)
@@ -77,7 +80,7 @@ func Open(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, store: st}
+	s := &Service{cfg: cfg, store: st, declared: make(map[tableID]stack.Table)}
 	if err := s.load(); err != nil {
 		st.close()
 		return nil, err

@@ -24,9 +24,10 @@ const streamRetention = 24 * time.Hour
 // table or it was removed, and the day that its records are kept for is over.
 var ErrNoStream = errors.New("dynamodb: no such stream")
 
-// ErrTrimmed tells that records after the place to read from are older than
-// a day and so are no longer there.
-var ErrTrimmed = errors.New("dynamodb: the records to read are older than 24 hours")
+// ErrTrimmed tells that records after the place to read from are no longer
+// there: they are older than a day, or the stream was made anew by Reset. A
+// reader goes on from 0.
+var ErrTrimmed = errors.New("dynamodb: the records to read are no longer in the stream")
 
 // Stream reads a table's stream from inside of this program, as an event
 // source mapping does. It is a name and holds nothing open; its methods may be
@@ -111,8 +112,7 @@ func (st *Stream) Latest() (sequence uint64, err error) {
 // reads from the oldest record that is left. limit is at most 1,000, and zero
 // means that; a read of more than 1 MB of items ends early. It does not wait:
 // no records means that there are none yet, or, when ended is true, that there
-// will be none any more. The error is ErrNoStream or ErrTrimmed; after the
-// latter a reader goes on from 0.
+// will be none any more. The error is ErrNoStream or ErrTrimmed.
 func (st *Stream) Read(after uint64, limit int) (records []StreamRecord, ended bool, err error) {
 	found, err := st.find()
 	if err != nil {
@@ -129,6 +129,9 @@ func (s *Service) readStream(st *stream, after uint64, limit int) (out []StreamR
 		records := st.records(tx)
 		if records == nil {
 			return ErrNoStream
+		}
+		if after > records.Sequence() {
+			return ErrTrimmed
 		}
 		c := records.Cursor()
 		if first, _ := c.First(); after != 0 && after < records.Sequence() && (first == nil || binary.BigEndian.Uint64(first) > after+1) {

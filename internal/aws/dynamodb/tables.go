@@ -198,6 +198,9 @@ func (s *Service) EnsureTable(declared stack.Table) error {
 	if err := s.ensure(id, declared); err != nil {
 		return fmt.Errorf("set up table %s: %w", declared.Name, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.declared[id] = declared
 	return nil
 }
 
