@@ -21,6 +21,12 @@ type model struct {
 	path  string
 	s     *Service
 	items map[modelKey]attribute.Map
+	// stream is what the table's stream must have, as modelRecord writes it;
+	// read is how far check has read it.
+	stream []string
+	read   uint64
+	// keysIndex is true while the table has the index keys.
+	keysIndex bool
 }
 
 type modelKey struct{ p, n string }
@@ -37,7 +43,7 @@ func TestAgainstModel(t *testing.T) {
 		defer func() { m.s.Close() }()
 		t.Repeat(map[string]func(*rapid.T){
 			"put": m.put, "delete": m.delete, "update": m.update, "batch": m.batch, "get": m.get,
-			"query": m.query, "queryIndex": m.queryIndex, "reopen": m.reopen,
+			"query": m.query, "queryIndex": m.queryIndex, "reopen": m.reopen, "crash": m.crash, "transact": m.transact, "changeIndex": m.changeIndex,
 			"": m.check,
 		})
 	})
@@ -48,9 +54,24 @@ func (m *model) open() {
 	if m.s, err = Open(Config{Path: m.path}); err != nil {
 		m.t.Fatal(err)
 	}
-	if err := m.s.EnsureTable(events); err != nil {
+	table := events
+	table.StreamView = "NEW_AND_OLD_IMAGES"
+	if err := m.s.EnsureTable(table); err != nil {
 		m.t.Fatal(err)
 	}
+	m.keysIndex = true
+}
+
+// set changes an item of the model; nil deletes it.
+func (m *model) set(k modelKey, item attribute.Map) {
+	if old := m.items[k]; !attribute.Equal(old, item) && (old != nil || item != nil) {
+		m.stream = append(m.stream, modelRecord(old, item))
+	}
+	if item == nil {
+		delete(m.items, k)
+		return
+	}
+	m.items[k] = item
 }
 
 // reopen does so now and then: each time costs the disk a sync.
@@ -128,7 +149,7 @@ func (m *model) put(t *rapid.T) {
 		return
 	}
 	returned(t, answer, m.items[k])
-	m.items[k] = item
+	m.set(k, item)
 }
 
 func expectFailure(t *rapid.T, answer string) {
@@ -146,7 +167,7 @@ func (m *model) delete(t *rapid.T) {
 		return
 	}
 	returned(t, answer, m.items[k])
-	delete(m.items, k)
+	m.set(k, nil)
 }
 
 func (m *model) update(t *rapid.T) {
@@ -189,7 +210,7 @@ func (m *model) update(t *rapid.T) {
 	}[expression]
 	returned(t, m.do(t, "UpdateItem", body), item)
 	if item != nil {
-		m.items[k] = item
+		m.set(k, item)
 	}
 }
 
@@ -204,10 +225,10 @@ func (m *model) batch(t *rapid.T) {
 		done[k] = true
 		if rapid.Bool().Draw(t, "delete") {
 			requests = append(requests, `{"DeleteRequest":{"Key":`+text(k.item())+`}}`)
-			delete(m.items, k)
+			m.set(k, nil)
 			continue
 		}
-		m.items[k] = drawItem(t, k)
+		m.set(k, drawItem(t, k))
 		requests = append(requests, `{"PutRequest":{"Item":`+text(m.items[k])+`}}`)
 	}
 	m.do(t, "BatchWriteItem", `"RequestItems":{"events":[`+strings.Join(requests, ",")+`]}`)
@@ -326,6 +347,10 @@ func (m *model) check(t *rapid.T) {
 		if item.Get("user") != nil {
 			inIndex++
 		}
+	}
+	m.checkStream()
+	if !m.keysIndex {
+		inIndex = 0
 	}
 	if int(counted.items) != len(want) || int(counted.bytes) != size || int(counted.entries["keys"]) != inIndex {
 		t.Fatalf("counted %d items of %d bytes, %d in the index; want %d, %d, %d", counted.items, counted.bytes, counted.entries["keys"], len(want), size, inIndex)
