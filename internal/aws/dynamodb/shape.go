@@ -40,8 +40,12 @@ type attributeValue struct {
 type blob string
 
 // explain finds the first place where a body has not the form of in, which
-// points to a struct. It returns nil when it finds none.
+// points to a struct. It returns nil when it finds none, and for what is no
+// JSON, which is told elsewhere: the walk below relies on whole documents.
 func explain(body []byte, in any) error {
+	if !json.Valid(body) {
+		return nil
+	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	w := &formWalker{d: d}
@@ -72,7 +76,7 @@ var (
 func (w *formWalker) value(p part) string {
 	t, err := w.d.Token()
 	if err != nil || t == nil {
-		return "" // broken JSON is told elsewhere; null is like an absent member
+		return "" // null is like an absent member
 	}
 	if p.of.Kind() == reflect.Pointer {
 		p.of = p.of.Elem()
