@@ -4,6 +4,7 @@
 package awswire
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,6 +52,8 @@ type Call struct {
 	Path string
 	// RequestID is the id of the answer.
 	RequestID string
+	// contentType is that of a JSON answer.
+	contentType string
 }
 
 // Account is the account that the call is made for. Twelve digits in the place
@@ -103,15 +106,15 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.serveREST(w, r, s)
 		return
 	}
-	call := &Call{RequestID: uuid.New(), Host: r.Host, Path: r.URL.Path}
+	call := &Call{RequestID: uuid.New(), Host: r.Host, Path: r.URL.Path, contentType: jsonType(r)}
 	call.AccessKeyID, call.Region = credentialScope(r)
 	body, err := readBody(w, r)
-	if err == nil && e.Check != nil {
-		err = e.Check(r, body)
-	}
 	var service Service
 	if err == nil {
 		service, err = e.route(r, body, call)
+	}
+	if err == nil && e.Check != nil {
+		err = refusedBy(service, call, e.Check(r, body))
 	}
 	var out any
 	if err == nil {
@@ -124,6 +127,32 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeAnswer(w, call, out)
+}
+
+// Refuser is a Service with words of its own for what Endpoint.Check refuses,
+// which may also name the call anew.
+type Refuser interface {
+	Refuse(call *Call, e *Error) *Error
+}
+
+func refusedBy(s Service, call *Call, err error) error {
+	refuser, ok := s.(Refuser)
+	if e, isOurs := errors.AsType[*Error](err); ok && isOurs {
+		return refuser.Refuse(call, e)
+	}
+	return err
+}
+
+// jsonTypes are the media types of the JSON protocols.
+var jsonTypes = []string{"application/x-amz-json-1.0", "application/x-amz-json-1.1", "application/json"}
+
+// jsonType is the JSON media type of a request's body, or "" for another one.
+func jsonType(r *http.Request) string {
+	plain, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if at := slices.Index(jsonTypes, strings.ToLower(strings.TrimSpace(plain))); at >= 0 {
+		return jsonTypes[at]
+	}
+	return ""
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -149,6 +178,9 @@ func (e *Endpoint) route(r *http.Request, body []byte, call *Call) (Service, err
 		}
 		return nil, Errorf("UnknownOperationException", "Gatepost has no service with the target %q.", clip(target))
 	}
+	if call.contentType != "" {
+		return nil, withoutTarget(body)
+	}
 	form, err := queryForm(r, body)
 	if err != nil {
 		return nil, err
@@ -163,6 +195,16 @@ func (e *Endpoint) route(r *http.Request, body []byte, call *Call) (Service, err
 		}
 	}
 	return nil, Errorf("InvalidAction", "Gatepost has no service for the action %s of version %q.", clip(call.Operation), clip(form.Get("Version")))
+}
+
+// withoutTarget is what AWS says of a JSON request that names no operation: in
+// its framework's namespace, and without a word.
+func withoutTarget(body []byte) error {
+	code := "UnknownOperationException"
+	if len(body) > 0 && !json.Valid(body) {
+		code = "SerializationException"
+	}
+	return &Error{Code: code, Namespace: "com.amazon.coral.service"}
 }
 
 func queryForm(r *http.Request, body []byte) (url.Values, error) {
@@ -189,7 +231,7 @@ func writeAnswer(w http.ResponseWriter, call *Call, out any) {
 	if out != nil {
 		text = MarshalJSON(out)
 	}
-	write(w, call, http.StatusOK, "application/x-amz-json-1.0", text)
+	write(w, call, http.StatusOK, call.answerType(), text)
 }
 
 func (e *Endpoint) writeError(w http.ResponseWriter, call *Call, err error) {
@@ -212,8 +254,12 @@ func (e *Endpoint) writeError(w http.ResponseWriter, call *Call, err error) {
 		}
 		w.Header().Set("X-Amzn-Query-Error", ae.QueryCode+";"+fault)
 	}
-	write(w, call, status, "application/x-amz-json-1.0", MarshalJSON(ae.jsonBody()))
+	write(w, call, status, call.answerType(), MarshalJSON(ae.jsonBody()))
 }
+
+// answerType is the media type of a JSON answer: the request's own, or as on AWS
+// that of plain JSON.
+func (c *Call) answerType() string { return cmp.Or(c.contentType, "application/json") }
 
 func (e *Endpoint) logger() *slog.Logger {
 	if e.Log != nil {

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb/attribute"
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb/expression"
@@ -38,12 +39,25 @@ func namespace(code string) string {
 	switch code {
 	case "ValidationException":
 		return "com.amazon.coral.validate"
-	case "SerializationException", "UnknownOperationException", "AccessDeniedException":
+	case "SerializationException", "UnknownOperationException", "AccessDeniedException",
+		"MissingAuthenticationTokenException", "IncompleteSignatureException", "InvalidSignatureException", "UnrecognizedClientException":
 		return "com.amazon.coral.service"
 	case "ThrottlingException":
 		return "com.amazon.coral.availability"
 	}
 	return "com.amazonaws.dynamodb.v20120810"
+}
+
+// Refuse words what is wrong with a call's signature as DynamoDB does: API
+// Gateway, whose words it gets, answers with another status.
+func (*Service) Refuse(call *awswire.Call, e *awswire.Error) *awswire.Error {
+	call.RequestID = requestID()
+	named := *e
+	named.Namespace, named.Status = namespace(e.Code), http.StatusBadRequest
+	if e.Code == "MissingAuthenticationTokenException" {
+		named.Message = "Request is missing Authentication Token"
+	}
+	return &named
 }
 
 // invalid is AWS's error for most of what is wrong with a request.

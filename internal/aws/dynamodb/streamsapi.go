@@ -43,6 +43,11 @@ func (a Streams) Do(ctx context.Context, call *awswire.Call) (any, error) {
 	return a.s.do(ctx, call, streamOperations)
 }
 
+// Refuse is that of the tables.
+func (a Streams) Refuse(call *awswire.Call, e *awswire.Error) *awswire.Error {
+	return a.s.Refuse(call, e)
+}
+
 func streamNotFound(arn string) error {
 	return awswire.Errorf("ResourceNotFoundException", "Requested resource not found: Stream: %s not found", clip(arn))
 }
