@@ -4,7 +4,7 @@
 BIN := bin
 GO  ?= go
 
-.PHONY: build demo test lint dlv bench fuzz clean
+.PHONY: build demo test lint dlv bench fuzz dynalite clean
 
 build: ## bin/gatepost
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/gatepost ./cmd/gatepost
@@ -32,6 +32,9 @@ bench: ## speed beside the floor and a peer, in the same run (about ten minutes)
 
 fuzz: ## every fuzz target for FUZZTIME each
 	./fuzz.sh $(FUZZTIME)
+
+dynalite: ## dynalite's public test suite against the tables: fetched with git and npm, half a minute
+	GO=$(GO) ./dynalite.sh
 
 clean:
 	rm -rf $(BIN)

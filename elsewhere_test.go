@@ -74,7 +74,7 @@ func tableAndQueue() *stack.Stack {
 	orders := queue("orders")
 	orders.Redrive = &stack.Redrive{DeadLetterARN: arn("dead"), MaxReceiveCount: 3}
 	return &stack.Stack{
-		Tables: []stack.Table{{Name: "roster", ARN: "arn:aws:dynamodb:eu-west-1:000000000000:table/roster", TTLAttribute: "ttl",
+		Tables: []stack.Table{{Name: "roster", ARN: "arn:aws:dynamodb:eu-west-1:000000000000:table/roster", TTLAttribute: "ttl", StreamView: "KEYS_ONLY",
 			Key:        []stack.KeyElement{{Attribute: "pk", Type: "HASH"}},
 			Attributes: []stack.Attribute{{Name: "pk", Type: "S"}, {Name: "user", Type: "S"}},
 			Indexes:    []stack.TableIndex{{Name: "byUser", Key: []stack.KeyElement{{Attribute: "user", Type: "HASH"}}, Projection: "ALL"}}}},
@@ -119,6 +119,10 @@ func TestServicesElsewhere(t *testing.T) {
 	ttl, err := tablesAt(keeper.AWS()).DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: aws.String("roster")})
 	if err != nil || aws.ToString(ttl.TimeToLiveDescription.AttributeName) != "ttl" {
 		t.Errorf("the keeper's table expires by %+v, %v", ttl, err)
+	}
+	table, err := tablesAt(keeper.AWS()).DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("roster")})
+	if err != nil || table.Table.StreamSpecification == nil || table.Table.StreamSpecification.StreamViewType != types.StreamViewTypeKeysOnly {
+		t.Errorf("the keeper's table is %+v, %v", table, err)
 	}
 
 	url, err := queuesAt(here.AWS()).GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("orders")})

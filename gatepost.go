@@ -56,6 +56,9 @@ type Config struct {
 	// DefaultGateway, DefaultAWS, DefaultConsole; port 0 takes a free one.
 	// An address that is not loopback opens Gatepost to the network.
 	Gateway, AWS, Console string
+	// TTLDelay is how long an item of a table stays after its time to live. Zero
+	// means that it goes within seconds; on AWS it takes up to some days.
+	TTLDelay time.Duration
 	// Limits bound clients. The zero value means apigw.DefaultLimits().
 	Limits apigw.Limits
 	// Endpoints name services that run elsewhere, by service (dynamodb, sqs, sns,
@@ -145,6 +148,9 @@ func New(cfg Config) (*Server, error) {
 	cfg.Stack = withDefaults(cfg.Stack)
 	if err := cfg.Stack.Validate(); err != nil {
 		return nil, fmt.Errorf("the stack cannot run: %w", err)
+	}
+	if cfg.TTLDelay < 0 {
+		return nil, fmt.Errorf("Config.TTLDelay is %s: an item cannot go before its time", cfg.TTLDelay)
 	}
 	for service, at := range cfg.Endpoints {
 		if _, err := elsewhere.ParseTarget(service+"="+at, cfg.Stack.Region); err != nil {

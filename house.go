@@ -142,7 +142,7 @@ func (h *house) openPorts(context.Context) (err error) {
 func (h *house) openTables(context.Context) (err error) {
 	h.tables, err = dynamodb.Open(dynamodb.Config{
 		Path: h.dir.Join("tables.db"), Sync: h.cfg.SyncEveryWrite, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account,
-		Feed: h.feed, Log: h.cfg.Log,
+		TTLDelay: h.cfg.TTLDelay, Feed: h.feed, Log: h.cfg.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the tables: %w", err)

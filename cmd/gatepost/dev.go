@@ -27,6 +27,8 @@ type places struct {
 	Limit    []string `sep:"none" placeholder:"NAME=VALUE" help:"Change a limit, for example idle=30s, frame=64KB or rate=off; may be repeated. 'gatepost limits' lists them."`
 	Ordered  []string `sep:"none" placeholder:"ROUTEKEY" help:"Handle each connection's messages of this route one after the other, which AWS does not; may be repeated."`
 	Endpoint []string `sep:"none" placeholder:"SERVICE=URL" help:"Use a service (dynamodb, sqs, sns, lambda) that runs elsewhere, for example dynamodb=http://127.0.0.1:8000, or AWS's own with SERVICE=aws; may be repeated."`
+	// AWS takes up to some days, which nobody waits for at a desk.
+	TTLDelay time.Duration `name:"ttl-delay" default:"0s" placeholder:"TIME" help:"How long an item of a table stays after its time to live, for example 48h to be as lazy as AWS; 0s: it goes within seconds."`
 	// Lambda waits one and two minutes, which nobody does at a desk.
 	AsyncRetries []time.Duration `default:"1s,2s" placeholder:"WAIT,WAIT" help:"How long to wait before an asynchronous invocation that failed is tried again; Lambda waits 1m,2m."`
 	Quiet        bool            `short:"q" help:"Print the addresses only, not what happens."`
@@ -108,7 +110,7 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 	started := time.Now()
 	show := &narrator{out: std.out, quiet: p.Quiet}
 	cfg := gatepost.Config{
-		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console,
+		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console, TTLDelay: p.TTLDelay,
 		Override: variables, Offline: p.Offline, Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
 		NoMemoryLimit: p.MemoryLimit == "off",
 		KeepRunning:   keepRunning,

@@ -35,6 +35,9 @@ func (t Target) CreateTable(ctx context.Context, table stack.Table) error {
 	for kind, list := range indexes {
 		in[kind] = list
 	}
+	if table.StreamView != "" {
+		in["StreamSpecification"] = map[string]any{"StreamEnabled": true, "StreamViewType": table.StreamView}
+	}
 	var out struct{}
 	err := t.Call(ctx, "DynamoDB_20120810.CreateTable", in, &out)
 	if reported, ok := errors.AsType[*awswire.Error](err); ok && reported.Code == "ResourceInUseException" {
