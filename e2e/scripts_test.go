@@ -96,6 +96,8 @@ func TestScripts(t *testing.T) {
 			"churn":     churn,
 			"packages":  packages,
 			"gone":      gone,
+			"item":      item,
+			"changes":   changes,
 		},
 	})
 }
