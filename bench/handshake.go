@@ -92,11 +92,15 @@ func startAll(servers []string, client string) (pairs, error) {
 }
 
 func startPair(server, client string) (*pair, error) {
-	s, err := start(server, serverCore)
+	return startPairOn(server, serverCore, client, loadCore)
+}
+
+func startPairOn(server string, ofServer int, client string, ofClient int) (*pair, error) {
+	s, err := start(server, ofServer)
 	if err != nil {
 		return nil, err
 	}
-	c, err := start(client, loadCore)
+	c, err := start(client, ofClient)
 	if err != nil {
 		s.stop()
 		return nil, err

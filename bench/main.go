@@ -41,6 +41,7 @@ var sections = []section{
 	{"post", "a signed POST @connections, read by its client", runPost},
 	{"invoke", "a function of aws-lambda-go through its Runtime API, all cores", runInvoke},
 	{"freeze", "a function that is frozen between its events, beside one that is not; a cold start", runFreeze},
+	{"tables", "calls of DynamoDB through HTTP, 64 clients, all cores, load included", runTables},
 	{"start", "the whole program: gatepost demo", runStart},
 }
 

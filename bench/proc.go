@@ -39,6 +39,12 @@ var children = map[string]func() (handler, error){
 	"post-gatepost":     newPostGate,
 	"post-gatepost-tls": newPostGate,
 	"post-http":         newPostHTTP,
+
+	"tables-client":   newTablesClient,
+	"tables-floor":    newTablesFloor,
+	"tables-gatepost": newTablesGatepost,
+	"tables-map":      newTablesMap,
+	"tables-synced":   newTablesSynced,
 }
 
 // handler answers a child's requests.
@@ -54,6 +60,7 @@ type request struct {
 	Bytes       int64  `json:",omitempty"`
 
 	Posting *posting `json:",omitempty"`
+	Calling *calling `json:",omitempty"`
 }
 
 // answer is what a child answers. Times are nanoseconds on CLOCK_MONOTONIC.
@@ -64,9 +71,11 @@ type answer struct {
 	Time    int64  `json:",omitempty"`
 	Memory  int64  `json:",omitempty"` // resident bytes
 	Bytes   int64  `json:",omitempty"`
+	Mapped  int64  `json:",omitempty"` // the part of Memory that is pages of files
 	Latency int64  `json:",omitempty"` // the median, in nanoseconds
 
 	Posting *posting `json:",omitempty"`
+	Calling *calling `json:",omitempty"`
 }
 
 // runChild makes this process the child that the environment asks for.
