@@ -74,7 +74,7 @@ func jsV2(t *testing.T, env []string, steps []step) []result {
 
 func node(t *testing.T, program string, env []string, steps []step) []result {
 	t.Helper()
-	packages := npmPackages(t)
+	packages := npmPackages(t, ".")
 	return converse(t, append(env, "TEST_PACKAGES="+packages), steps, "node", program)
 }
 
@@ -157,16 +157,16 @@ func awsCLI(t *testing.T, env []string, steps []step) []result {
 // installing lets one test of this process install and the others wait.
 var installing sync.Mutex
 
-// npmPackages installs what package-lock.json lists, in versions and hashes
-// that it fixes, into a folder of the user's cache, once, and returns that.
-func npmPackages(t *testing.T) string {
+// npmPackages installs what a folder's package-lock.json lists, in versions and
+// hashes that it fixes, into a folder of the user's cache, once, and returns that.
+func npmPackages(t *testing.T, of string) string {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
 			missing(t, "Node.js is missing: install nodejs (20 or newer) and npm from your system's packages.")
 		}
 	}
-	lock, err := os.ReadFile("package-lock.json")
+	lock, err := os.ReadFile(filepath.Join(of, "package-lock.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,14 +179,14 @@ func npmPackages(t *testing.T) string {
 	installing.Lock()
 	defer installing.Unlock()
 	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
-		install(t, folder)
+		install(t, of, folder)
 	}
 	return folder
 }
 
 // install runs `npm ci` beside the folder and then gives it its name, so that
 // the folder is whole or not there, whoever else installs.
-func install(t *testing.T, folder string) {
+func install(t *testing.T, of, folder string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func install(t *testing.T, folder string) {
 	}
 	defer os.RemoveAll(work)
 	for _, name := range []string{"package.json", "package-lock.json"} {
-		text, err := os.ReadFile(name)
+		text, err := os.ReadFile(filepath.Join(of, name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,12 @@
+module tables/gov1-44
+
+go 1.26.0
+
+require tables/sdk1 v0.0.0
+
+require (
+	github.com/aws/aws-sdk-go v1.44.334 // indirect
+	github.com/jmespath/go-jmespath v0.4.0 // indirect
+)
+
+replace tables/sdk1 => ../sdk1

@@ -1,0 +1,23 @@
+module tables/gov2-3
+
+go 1.26.0
+
+require (
+	github.com/aws/aws-sdk-go-v2 v1.3.2
+	tables/sdk2 v0.0.0
+)
+
+require (
+	github.com/aws/aws-sdk-go-v2/config v1.1.6 // indirect
+	github.com/aws/aws-sdk-go-v2/credentials v1.1.6 // indirect
+	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.0.6 // indirect
+	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.2.2 // indirect
+	github.com/aws/aws-sdk-go-v2/service/internal/accept-encoding v1.0.4 // indirect
+	github.com/aws/aws-sdk-go-v2/service/internal/presigned-url v1.0.6 // indirect
+	github.com/aws/aws-sdk-go-v2/service/sso v1.1.5 // indirect
+	github.com/aws/aws-sdk-go-v2/service/sts v1.3.0 // indirect
+	github.com/aws/smithy-go v1.3.1 // indirect
+	github.com/jmespath/go-jmespath v0.4.0 // indirect
+)
+
+replace tables/sdk2 => ../sdk2
