@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -204,6 +205,10 @@ func (s *store) commitLoop() {
 		switch {
 		case len(group) > 0:
 			s.commit(group)
+			// Those who have their answer now make the next group: the more of
+			// them there are in it, the less of a commit each pays. A third of the
+			// CPU of a write with 64 callers.
+			runtime.Gosched()
 		case closed:
 			return
 		default:
