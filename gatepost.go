@@ -118,6 +118,10 @@ type Config struct {
 	// SyncEveryWrite makes an answer of the AWS endpoint mean that the data is
 	// on the disk, not only with the operating system.
 	SyncEveryWrite bool
+	// Ephemeral keeps tables, queues and topics for this run only, in memory where
+	// the system has files there. What is in the data folder stays as it is, and is
+	// not seen. It goes before SyncEveryWrite.
+	Ephemeral bool
 }
 
 // The shutdown takes two seconds at most. drainWithin bounds the $disconnect of

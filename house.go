@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb"
@@ -32,6 +33,7 @@ type house struct {
 	closers []func() error
 
 	dir       *instance.Dir
+	state     string // the folder of tables and queues
 	secrets   instance.Credentials
 	strict    *awswire.Verifier // knows the credentials that were given out and no others
 	lenient   *awswire.Verifier // checks those, and lets others pass
@@ -95,6 +97,12 @@ func (h *house) openData(context.Context) (err error) {
 		return err
 	}
 	h.onClose(h.dir.Close)
+	if h.state = h.dir.Path; h.cfg.Ephemeral {
+		h.cfg.SyncEveryWrite = false
+		if h.state, err = h.dir.Scratch(); err != nil {
+			return err
+		}
+	}
 	if h.secrets, err = h.dir.Credentials(); err != nil {
 		return err
 	}
@@ -141,7 +149,7 @@ func (h *house) openPorts(context.Context) (err error) {
 
 func (h *house) openTables(context.Context) (err error) {
 	h.tables, err = dynamodb.Open(dynamodb.Config{
-		Path: h.dir.Join("tables.db"), Sync: h.cfg.SyncEveryWrite, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account,
+		Path: filepath.Join(h.state, "tables.db"), Sync: h.cfg.SyncEveryWrite, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account,
 		TTLDelay: h.cfg.TTLDelay, Feed: h.feed, Log: h.cfg.Log,
 	})
 	if err != nil {
@@ -160,7 +168,7 @@ func (h *house) openTables(context.Context) (err error) {
 }
 
 func (h *house) openQueues(context.Context) (err error) {
-	h.bus, err = bus.Open(bus.Config{Dir: h.dir.Join("bus"), Sync: h.cfg.SyncEveryWrite, Log: h.cfg.Log})
+	h.bus, err = bus.Open(bus.Config{Dir: filepath.Join(h.state, "bus"), Sync: h.cfg.SyncEveryWrite, Log: h.cfg.Log})
 	if err != nil {
 		return fmt.Errorf("open the bus: %w", err)
 	}

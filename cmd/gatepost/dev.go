@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,16 +18,18 @@ import (
 
 // places are the flags of every command that runs a system.
 type places struct {
-	Gateway  string   `default:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Where clients connect; a second API takes the next port, port 0 a free one."`
-	AWS      string   `name:"aws" default:"127.0.0.1:4566" placeholder:"HOST:PORT" help:"The AWS endpoint (SQS, DynamoDB)."`
-	Console  string   `default:"127.0.0.1:4400" placeholder:"HOST:PORT" help:"The admin API."`
-	Data     string   `placeholder:"DIR" help:"Folder for everything kept on disk; by default .gatepost beside the template."`
-	Env      []string `sep:"none" placeholder:"FUNCTION.NAME=VALUE" help:"Set a variable of one function, over the template's, or with NAME=VALUE of all; may be repeated."`
-	EnvFile  []string `name:"env-file" sep:"none" placeholder:"FILE" help:"Set variables from a file: the JSON of 'sam local --env-vars', or lines of NAME=value and FUNCTION.NAME=value; may be repeated."`
-	Offline  bool     `help:"Refuse the functions' HTTPS calls that would leave this machine."`
-	Limit    []string `sep:"none" placeholder:"NAME=VALUE" help:"Change a limit, for example idle=30s, frame=64KB or rate=off; may be repeated. 'gatepost limits' lists them."`
-	Ordered  []string `sep:"none" placeholder:"ROUTEKEY" help:"Handle each connection's messages of this route one after the other, which AWS does not; may be repeated."`
-	Endpoint []string `sep:"none" placeholder:"SERVICE=URL" help:"Use a service (dynamodb, sqs, sns, lambda) that runs elsewhere, for example dynamodb=http://127.0.0.1:8000, or AWS's own with SERVICE=aws; may be repeated."`
+	Gateway   string   `default:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Where clients connect; a second API takes the next port, port 0 a free one."`
+	AWS       string   `name:"aws" default:"127.0.0.1:4566" placeholder:"HOST:PORT" help:"The AWS endpoint (SQS, DynamoDB)."`
+	Console   string   `default:"127.0.0.1:4400" placeholder:"HOST:PORT" help:"The admin API."`
+	Data      string   `placeholder:"DIR" help:"Folder for everything kept on disk; by default .gatepost beside the template."`
+	Ephemeral bool     `help:"Keep tables, queues and topics for this run only, in memory; what the data folder has stays as it is."`
+	Sync      bool     `help:"Answer a write when it is on the disk: what was acknowledged survives a power cut too, not only kill -9."`
+	Env       []string `sep:"none" placeholder:"FUNCTION.NAME=VALUE" help:"Set a variable of one function, over the template's, or with NAME=VALUE of all; may be repeated."`
+	EnvFile   []string `name:"env-file" sep:"none" placeholder:"FILE" help:"Set variables from a file: the JSON of 'sam local --env-vars', or lines of NAME=value and FUNCTION.NAME=value; may be repeated."`
+	Offline   bool     `help:"Refuse the functions' HTTPS calls that would leave this machine."`
+	Limit     []string `sep:"none" placeholder:"NAME=VALUE" help:"Change a limit, for example idle=30s, frame=64KB or rate=off; may be repeated. 'gatepost limits' lists them."`
+	Ordered   []string `sep:"none" placeholder:"ROUTEKEY" help:"Handle each connection's messages of this route one after the other, which AWS does not; may be repeated."`
+	Endpoint  []string `sep:"none" placeholder:"SERVICE=URL" help:"Use a service (dynamodb, sqs, sns, lambda) that runs elsewhere, for example dynamodb=http://127.0.0.1:8000, or AWS's own with SERVICE=aws; may be repeated."`
 	// AWS takes up to some days, which nobody waits for at a desk.
 	TTLDelay time.Duration `name:"ttl-delay" default:"0s" placeholder:"TIME" help:"How long an item of a table stays after its time to live, for example 48h to be as lazy as AWS; 0s: it goes within seconds."`
 	// Lambda waits one and two minutes, which nobody does at a desk.
@@ -107,14 +110,18 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 	if err != nil {
 		return err
 	}
+	if p.Ephemeral && p.Sync {
+		return usageError{errors.New("--ephemeral keeps nothing, so --sync means nothing with it: give one of them")}
+	}
 	started := time.Now()
-	show := &narrator{out: std.out, quiet: p.Quiet}
+	show := &narrator{out: std.out, quiet: p.Quiet, ephemeral: p.Ephemeral}
 	cfg := gatepost.Config{
 		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console, TTLDelay: p.TTLDelay,
 		Override: variables, Offline: p.Offline, Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
 		NoMemoryLimit: p.MemoryLimit == "off",
-		KeepRunning:   keepRunning,
-		Debug:         debug,
+		Ephemeral:     p.Ephemeral, SyncEveryWrite: p.Sync,
+		KeepRunning: keepRunning,
+		Debug:       debug,
 	}
 	server, err := gatepost.New(cfg)
 	if err != nil {

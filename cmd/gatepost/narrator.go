@@ -16,15 +16,24 @@ import (
 // narrator tells on the terminal what is built, what runs where, and what
 // happens. Its methods may be called together.
 type narrator struct {
-	quiet bool
-	mu    sync.Mutex // keeps the lines of out whole
-	out   io.Writer
+	quiet     bool
+	ephemeral bool
+	mu        sync.Mutex // keeps the lines of out whole
+	out       io.Writer
 }
 
 func (n *narrator) printf(format string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	fmt.Fprintf(n.out, format, args...)
+}
+
+// kept says what the data folder keeps, if that is not everything.
+func (n *narrator) kept() string {
+	if n.ephemeral {
+		return "   (tables, queues and topics end with this run)"
+	}
+	return ""
 }
 
 // built tells of one build as it ends.
@@ -49,7 +58,7 @@ func (n *narrator) ready(server *gatepost.Server, s *stack.Stack, from string, t
 	}
 	fmt.Fprintf(n.out, "  %-11s %s   (SQS and DynamoDB, region %s)\n", "AWS", server.AWS(), s.Region)
 	fmt.Fprintf(n.out, "  %-11s %s\n", "Admin API", server.Console())
-	fmt.Fprintf(n.out, "  %-11s %s\n", "Data", server.Data())
+	fmt.Fprintf(n.out, "  %-11s %s%s\n", "Data", server.Data(), n.kept())
 	states := functionStates(server)
 	printParts(n.out, s, func(function string) string { return states[function] })
 	printDebuggers(n.out, server.Functions())

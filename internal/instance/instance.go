@@ -81,7 +81,12 @@ func Open(path string) (*Dir, error) {
 	}
 	// What an instance that was killed left behind is not true any more.
 	os.Remove(filepath.Join(path, runFile))
-	return &Dir{Path: path, lock: lock}, nil
+	d := &Dir{Path: path, lock: lock}
+	if err := d.removeScratch(); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return d, nil
 }
 
 // Join returns the path of a file in the folder.
@@ -89,13 +94,13 @@ func (d *Dir) Join(elem ...string) string {
 	return filepath.Join(append([]string{d.Path}, elem...)...)
 }
 
-// Close removes run.json and unlocks the folder. It may be called twice.
+// Close removes run.json and the scratch data, and unlocks the folder. It may be called twice.
 func (d *Dir) Close() error {
 	if d.lock == nil {
 		return nil
 	}
 	d.retract()
-	err := d.lock.Close()
+	err := errors.Join(d.removeScratch(), d.lock.Close())
 	d.lock = nil
 	return err
 }
