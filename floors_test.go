@@ -27,6 +27,8 @@ var floors = map[string]struct {
 	"e2e/clients":                      {6, "the SDKs of other languages against @connections"},
 	"internal/vtl":                     {1, "mapping templates over JSON documents"},
 	"internal/policy":                  {1, "policy documents, evaluated"},
+	"internal/pattern":                 {1, "event patterns over JSON documents"},
+	"internal/schedule":                {1, "schedule expressions and the timers for them"},
 	"internal/throttle":                {1, "token buckets and quotas"},
 	"internal/aws/sns":                 {3, "topics"},
 	"internal/function/runtimes":       {2, "how each Lambda runtime comes to life on this machine"},
