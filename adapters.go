@@ -44,7 +44,6 @@ func (q elsewhereSource) Receive(ctx context.Context, arn string, max int, wait 
 		for name, a := range m.MessageAttributes {
 			out[i].MessageAttributes[name] = eventsource.MessageAttribute{
 				StringValue: a.StringValue, BinaryValue: a.BinaryValue, DataType: a.DataType,
-				StringListValues: []string{}, BinaryListValues: [][]byte{},
 			}
 		}
 	}
@@ -56,7 +55,6 @@ func messageAttributes(in map[string]sqs.MessageAttribute) map[string]eventsourc
 	for name, a := range in {
 		out[name] = eventsource.MessageAttribute{
 			StringValue: a.StringValue, BinaryValue: a.BinaryValue, DataType: a.DataType,
-			StringListValues: []string{}, BinaryListValues: [][]byte{},
 		}
 	}
 	return out

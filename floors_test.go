@@ -41,7 +41,7 @@ var floors = map[string]struct {
 	"internal/management":              {2, "@connections over HTTP, whoever holds them"},
 	"internal/gateway":                 {3, "one API's data plane"},
 	"internal/function":                {3, "functions as processes"},
-	"internal/eventsource":             {3, "queues to functions"},
+	"internal/eventsource":             {3, "queues and streams to functions"},
 	"internal/aws/dynamodb":            {3, "tables"},
 	"internal/aws/sqs":                 {3, "queues"},
 	"internal/aws/elsewhere":           {3, "services that somebody else runs"},

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gatepost-dev/gatepost/internal/console"
-	"github.com/gatepost-dev/gatepost/internal/eventsource"
 	"github.com/gatepost-dev/gatepost/internal/instance"
 	"github.com/gatepost-dev/gatepost/internal/intercept"
 )
@@ -32,7 +31,10 @@ func (h *house) serve() error {
 	})
 	h.serveHTTP(ctx, h.aws, h.httpServer(h.metadata.before(h.awsHandler())))
 	h.serveHTTP(ctx, h.admin, h.httpServer(console.Handler(h, h.secrets.AdminToken)))
-	h.pollQueues()
+	if err := h.pollSources(); err != nil {
+		stop()
+		return err
+	}
 	h.topics.Start()
 	h.lambda.Start()
 	return h.dir.Announce(h.run())
@@ -80,16 +82,6 @@ func (h *house) serveHTTP(ctx context.Context, ln net.Listener, server *http.Ser
 		<-ctx.Done()
 		server.Close()
 	})
-}
-
-// pollQueues starts the event source mappings. They end before the functions.
-func (h *house) pollQueues() {
-	ctx, stop := context.WithCancel(context.Background())
-	h.stopPolling = stop
-	for _, m := range h.cfg.Stack.Mappings {
-		mapping := eventsource.New(m, h.cfg.Stack.Region, h.queueSource(), h.functions, h.feed, h.cfg.Log)
-		h.polling.Go(func() { mapping.Run(ctx) })
-	}
 }
 
 // watch hands the feed's events to Config.Watch.

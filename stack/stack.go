@@ -1,5 +1,5 @@
 // Package stack holds what a template declares, resolved: APIs, functions,
-// queues, tables and event source mappings, with the notices about what was
+// queues, tables, event source mappings and schedules, with the notices about what was
 // left out. It has plain values and Validate; package internal/template makes
 // stacks, package gatepost runs them.
 package stack
@@ -25,6 +25,7 @@ type Stack struct {
 	Topics    []Topic              `json:"topics,omitempty"`
 	Tables    []Table              `json:"tables"`
 	Mappings  []EventSourceMapping `json:"mappings"`
+	Schedules []Schedule           `json:"schedules,omitempty"`
 	// Subscriptions are those of the topics.
 	Subscriptions []Subscription `json:"subscriptions,omitempty"`
 	Outputs       []Output       `json:"outputs,omitempty"`
@@ -263,26 +264,88 @@ type TableIndex struct {
 	NonKey     []string `json:"nonKey,omitempty"`
 }
 
-// EventSourceMapping feeds the messages of a queue to a function.
+// EventSourceMapping feeds the messages of a queue, or the records of a stream,
+// to a function.
 type EventSourceMapping struct {
 	LogicalID string `json:"logicalId"`
-	// SourceARN is the queue's ARN.
+	// SourceARN is the ARN of the queue or the stream.
 	SourceARN string `json:"sourceArn"`
 	// Function is the function's name.
 	Function string `json:"function"`
-	// BatchSize is 1 to 10,000; AWS's default is 10.
+	// BatchSize is 1 to 10,000; AWS's default is 10 for queues and 100 for
+	// streams.
 	BatchSize int `json:"batchSize"`
 	// Window is how long a batch may wait to fill, 0 to 300 s.
 	Window time.Duration `json:"window,omitempty"`
 	// ReportItemFailures is true with FunctionResponseTypes
 	// [ReportBatchItemFailures].
 	ReportItemFailures bool `json:"reportItemFailures,omitempty"`
-	// MaxConcurrency bounds concurrent batches, 2 to 1,000; zero means the
-	// poller's own limit.
+	// Filters are the patterns of FilterCriteria, as JSON: at least one must
+	// match a message or record for the function to get it. Empty lets all
+	// through.
+	Filters []string `json:"filters,omitempty"`
+	// MaxConcurrency bounds concurrent batches of a queue, 2 to 1,000; zero
+	// means as many as the function runs at once.
 	MaxConcurrency int `json:"maxConcurrency,omitempty"`
+	// Stream has the settings of a mapping whose source is a stream, and is nil
+	// for a queue.
+	Stream *StreamSettings `json:"stream,omitempty"`
 	// Disabled mappings are kept and not polled.
 	Disabled bool `json:"disabled,omitempty"`
 	Line     int  `json:"line,omitempty"`
+}
+
+// StreamSettings are what an event source mapping says of a stream.
+type StreamSettings struct {
+	// StartingPosition is "TRIM_HORIZON", "LATEST" or, for Kinesis,
+	// "AT_TIMESTAMP" with StartingTimestamp.
+	StartingPosition  string    `json:"startingPosition"`
+	StartingTimestamp time.Time `json:"startingTimestamp,omitzero"`
+	// Bisect is true when a batch that failed is tried again in two halves.
+	Bisect bool `json:"bisect,omitempty"`
+	// MaxRetries is how often a batch is tried again, 0 to 10,000; -1 is
+	// without end.
+	MaxRetries int `json:"maxRetries"`
+	// MaxRecordAge is how old a record may be, 60 s to 7 days; zero is as old as
+	// the stream keeps it.
+	MaxRecordAge time.Duration `json:"maxRecordAge,omitempty"`
+	// Parallelization is how many batches of a shard run at once, 1 to 10.
+	Parallelization int `json:"parallelization"`
+	// OnFailure is the ARN of the queue or topic that gets a record of each
+	// batch which was given up; "" is none.
+	OnFailure string `json:"onFailure,omitempty"`
+}
+
+// Schedule calls its targets at set times: a rule of EventBridge with a schedule
+// expression, or a schedule of EventBridge Scheduler.
+type Schedule struct {
+	LogicalID string `json:"logicalId"`
+	Name      string `json:"name"`
+	ARN       string `json:"arn"`
+	// Scheduler is true for a schedule of EventBridge Scheduler, whose events
+	// and expressions differ from those of rules.
+	Scheduler bool `json:"scheduler,omitempty"`
+	// Expression is rate(…), cron(…) or, of Scheduler, at(…).
+	Expression string `json:"expression"`
+	// Timezone is an IANA name; "" is UTC. Rules have none.
+	Timezone string `json:"timezone,omitempty"`
+	// Start and End bound when it runs; zero means no bound. Rules have none.
+	Start    time.Time        `json:"start,omitzero"`
+	End      time.Time        `json:"end,omitzero"`
+	Targets  []ScheduleTarget `json:"targets"`
+	Disabled bool             `json:"disabled,omitempty"`
+	Line     int              `json:"line,omitempty"`
+}
+
+// ScheduleTarget is a function, queue or topic that a schedule calls.
+type ScheduleTarget struct {
+	ARN string `json:"arn"`
+	// Input replaces the event: JSON of a rule, any text of Scheduler. InputPath
+	// takes a part of the event, of a rule.
+	Input     string `json:"input,omitempty"`
+	InputPath string `json:"inputPath,omitempty"`
+	// MessageGroupID is for a FIFO queue.
+	MessageGroupID string `json:"messageGroupId,omitempty"`
 }
 
 // Output is one resolved entry of the template's Outputs.

@@ -22,6 +22,7 @@ func (s *Stack) Validate() error {
 	v.topics()
 	v.tables()
 	v.mappings()
+	v.schedules()
 	v.apis()
 	return errors.Join(v.problems...)
 }
@@ -235,29 +236,6 @@ func (v *validation) key(of string, key []KeyElement, types map[string]bool) {
 	for _, k := range key {
 		if !types[k.Attribute] {
 			v.addf("%s: the key attribute %q has no type", of, k.Attribute)
-		}
-	}
-}
-
-func (v *validation) mappings() {
-	queues := set(collect(v.stack.Queues, func(q *Queue) string { return q.ARN }))
-	functions := set(collect(v.stack.Functions, func(f *Function) string { return f.Name }))
-	for i := range v.stack.Mappings {
-		m := &v.stack.Mappings[i]
-		of := "event source mapping " + cmp.Or(m.LogicalID, m.SourceARN+" -> "+m.Function)
-		if !functions[m.Function] {
-			v.addf("%s: its function %q is not a function of this stack", of, m.Function)
-		}
-		if !queues[m.SourceARN] {
-			v.addf("%s: its source %q is not a queue of this stack", of, m.SourceARN)
-		}
-		v.inRange(of, "the batch size", m.BatchSize, 1, 10000)
-		v.durationInRange(of, "the batching window", m.Window, 0, 300*time.Second)
-		if m.BatchSize > 10 && m.Window < time.Second {
-			v.addf("%s: a batch size above 10 needs a batching window of 1 s or more", of)
-		}
-		if m.MaxConcurrency != 0 {
-			v.inRange(of, "the concurrency", m.MaxConcurrency, 2, 1000)
 		}
 	}
 }

@@ -31,12 +31,20 @@ func sockets() *Stack {
 			{Name: "socket-dlq", ARN: "arn:dlq", Retention: 14 * 24 * time.Hour, MaxMessageSize: 1 << 10},
 		},
 		Tables: []Table{{
-			Name: "SocketRoster", Key: []KeyElement{{"PK", "HASH"}, {"SK", "RANGE"}},
+			Name: "SocketRoster", ARN: "arn:table", Key: []KeyElement{{"PK", "HASH"}, {"SK", "RANGE"}},
 			Attributes: []Attribute{{"PK", "S"}, {"SK", "N"}},
 			Indexes:    []TableIndex{{Name: "bySK", Key: []KeyElement{{"SK", "HASH"}}, Projection: "ALL"}},
 		}},
-		Mappings: []EventSourceMapping{{LogicalID: "Messages", SourceARN: "arn:queue", Function: "publish", BatchSize: 10}},
+		Mappings: []EventSourceMapping{
+			{LogicalID: "Messages", SourceARN: "arn:queue", Function: "publish", BatchSize: 10},
+			{LogicalID: "Changes", SourceARN: "arn:table/stream/x", Function: "publish", BatchSize: 100, Stream: stream()},
+		},
+		Schedules: []Schedule{{Name: "hourly", Expression: "rate(1 hour)", Targets: []ScheduleTarget{{ARN: "arn:queue"}}}},
 	}
+}
+
+func stream() *StreamSettings {
+	return &StreamSettings{StartingPosition: "LATEST", MaxRetries: -1, Parallelization: 1}
 }
 
 func TestValidateAccepts(t *testing.T) {
@@ -92,6 +100,18 @@ func TestValidateRefuses(t *testing.T) {
 		{`event source mapping Messages: the batch size is 0`, func(s *Stack) { s.Mappings[0].BatchSize = 0 }},
 		{`event source mapping Messages: a batch size above 10 needs a batching window`, func(s *Stack) { s.Mappings[0].BatchSize = 11 }},
 		{`event source mapping Messages: the batching window is 5m1s`, func(s *Stack) { s.Mappings[0].Window = 301 * time.Second }},
+		{`event source mapping Messages: filter 1: a: the value must be a list or an object`, func(s *Stack) { s.Mappings[0].Filters = []string{`{"a":1}`} }},
+		{`event source mapping Messages: its source "arn:queue" is not the stream of a table of this stack`, func(s *Stack) { s.Mappings[0].Stream = stream() }},
+		{`event source mapping Changes: the starting position is missing`, func(s *Stack) { s.Mappings[1].Stream.StartingPosition = "" }},
+		{`event source mapping Changes: the starting position is "FIRST" and must be one of`, func(s *Stack) { s.Mappings[1].Stream.StartingPosition = "FIRST" }},
+		{`event source mapping Changes: only streams of Kinesis have the starting position AT_TIMESTAMP`, func(s *Stack) { s.Mappings[1].Stream.StartingPosition = "AT_TIMESTAMP" }},
+		{`event source mapping Changes: the number of retries is -2`, func(s *Stack) { s.Mappings[1].Stream.MaxRetries = -2 }},
+		{`event source mapping Changes: the parallelization factor is 0`, func(s *Stack) { s.Mappings[1].Stream.Parallelization = 0 }},
+		{`event source mapping Changes: the age of a record is 59s`, func(s *Stack) { s.Mappings[1].Stream.MaxRecordAge = 59 * time.Second }},
+		{`event source mapping Changes: the destination on failure, "arn:gone", is not a queue or topic of this stack`, func(s *Stack) { s.Mappings[1].Stream.OnFailure = "arn:gone" }},
+		{`schedule hourly: "rate(1 hours)"`, func(s *Stack) { s.Schedules[0].Expression = "rate(1 hours)" }},
+		{`schedule hourly: "Mars" is not the name of a time zone`, func(s *Stack) { s.Schedules[0].Timezone = "Mars" }},
+		{`schedule hourly: its target "arn:gone" is not a function, queue or topic of this stack`, func(s *Stack) { s.Schedules[0].Targets[0].ARN = "arn:gone" }},
 		{`event source mapping Messages: the concurrency is 1 and must be from 2 to 1000`, func(s *Stack) { s.Mappings[0].MaxConcurrency = 1 }},
 		{`API "sockets-api" is declared twice`, func(s *Stack) { s.APIs = append(s.APIs, s.APIs[0]) }},
 		{`API sockets-api, RouteSelectionExpression: selection expression "$body": "body" at character 2`, func(s *Stack) { s.APIs[0].RouteSelectionExpression = "$body" }},

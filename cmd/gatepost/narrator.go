@@ -151,9 +151,9 @@ func sentence(e gatepost.Event) string {
 		if e.Function == "" { // a topic's: the text says where to
 			return join(lastPart(e.Source), e.Text)
 		}
-		return fmt.Sprintf("%s -> %s: %s (%s)", lastPart(e.Source), e.Function, e.Text, took)
+		return fmt.Sprintf("%s -> %s: %s (%s)", shortSource(e.Source), e.Function, e.Text, took)
 	case telemetry.DeadLettered:
-		return join(fmt.Sprintf("%s: a message went to the dead-letter queue", lastPart(e.Source)), e.Text)
+		return join(fmt.Sprintf("%s: a message went to the dead-letter queue", shortSource(e.Source)), e.Text)
 	case telemetry.Intercepted:
 		if e.Operation == "" {
 			return join(e.Function+" called another host", e.Text)
@@ -189,3 +189,11 @@ func short(requestID string) string {
 }
 
 func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
+
+// shortSource names what a batch came from: a queue, or the stream of a table.
+func shortSource(arn string) string {
+	if table, _, ok := strings.Cut(arn, "/stream/"); ok {
+		return lastPart(table) + "/stream"
+	}
+	return lastPart(arn)
+}

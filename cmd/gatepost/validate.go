@@ -82,7 +82,7 @@ func printParts(out io.Writer, s *stack.Stack, state func(function string) strin
 	if state == nil {
 		state = func(function string) string { return runtimeOf(s, function) }
 	}
-	for _, print := range []func(io.Writer, *stack.Stack, func(string) string){printRoutes, printMappings, printQueues, printTables} {
+	for _, print := range []func(io.Writer, *stack.Stack, func(string) string){printRoutes, printMappings, printSchedules, printQueues, printTables} {
 		w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 		print(w, s, state)
 		w.Flush()
@@ -154,11 +154,40 @@ func printMappings(w io.Writer, s *stack.Stack, state func(string) string) {
 	}
 	fmt.Fprintln(w, "\nTRIGGER\tFUNCTION\tBATCH\tCODE")
 	for _, m := range s.Mappings {
-		source := m.SourceARN
-		if q := s.QueueByARN(m.SourceARN); q != nil {
-			source = q.Name
+		source := sourceName(s, m.SourceARN)
+		if m.Disabled {
+			source += " (disabled)"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", source, m.Function, m.BatchSize, state(m.Function))
+	}
+}
+
+// sourceName is the name of a queue, and a stream by its table's.
+func sourceName(s *stack.Stack, arn string) string {
+	if q := s.QueueByARN(arn); q != nil {
+		return q.Name
+	}
+	if table, _, ok := strings.Cut(arn, "/stream/"); ok {
+		return "stream of " + strings.TrimPrefix(lastPart(table), "table/")
+	}
+	return arn
+}
+
+func printSchedules(w io.Writer, s *stack.Stack, _ func(string) string) {
+	if len(s.Schedules) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nSCHEDULE\tWHEN\tCALLS")
+	for _, c := range s.Schedules {
+		when := strings.TrimSpace(c.Expression + " " + c.Timezone)
+		if c.Disabled {
+			when += " (disabled)"
+		}
+		var calls []string
+		for _, t := range c.Targets {
+			calls = append(calls, lastPart(t.ARN))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Name, when, strings.Join(calls, ", "))
 	}
 }
 

@@ -119,7 +119,7 @@ func (c *goldenCase) portable(s string) string {
 
 var (
 	emptyLine    = regexp.MustCompile(`(?m)^  "\w+": (null|\[\]),?\n`)
-	durationLine = regexp.MustCompile(`"(timeout|visibilityTimeout|delay|retention|receiveWait|window)": (\d+)`)
+	durationLine = regexp.MustCompile(`"(timeout|visibilityTimeout|delay|retention|receiveWait|window|maxRecordAge)": (\d+)`)
 	lastComma    = regexp.MustCompile(`,\n}`)
 )
 

@@ -237,6 +237,8 @@ func (l *loader) run(root *node) {
 	l.each(l.loadTable, "AWS::DynamoDB::Table")
 	l.each(l.loadSimpleTable, "AWS::Serverless::SimpleTable")
 	l.each(l.loadMapping, "AWS::Lambda::EventSourceMapping")
+	l.each(l.loadRule, "AWS::Events::Rule")
+	l.each(l.loadSchedule, "AWS::Scheduler::Schedule")
 	l.each(l.loadPermission, "AWS::Lambda::Permission")
 	l.loadAPIs()
 	l.loadOutputs(root.field("Outputs"))

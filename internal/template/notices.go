@@ -46,6 +46,7 @@ var runTypes = []string{
 	"AWS::Lambda::Function", "AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig",
 	"AWS::Lambda::LayerVersion", "AWS::Serverless::LayerVersion",
 	"AWS::Serverless::Function", "AWS::Serverless::WebSocketApi",
+	"AWS::Events::Rule", "AWS::Scheduler::Schedule",
 	"AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::DynamoDB::Table", "AWS::Serverless::SimpleTable",
 }
 
@@ -57,7 +58,7 @@ var inertTypes = []string{
 	"AWS::ApiGateway::Account", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy",
 	"AWS::Lambda::Version", "AWS::Lambda::Alias", "AWS::Lambda::LayerVersionPermission",
 	"AWS::KMS::", "AWS::CodeDeploy::", "AWS::ApplicationAutoScaling::", "AWS::Route53::", "AWS::CertificateManager::",
-	"AWS::CloudFormation::WaitConditionHandle", "AWS::CloudFormation::WaitCondition",
+	"AWS::CloudFormation::WaitConditionHandle", "AWS::Scheduler::ScheduleGroup", "AWS::CloudFormation::WaitCondition",
 }
 
 // noteSkipped lists the resources that do not become part of the stack.

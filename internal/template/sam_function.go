@@ -1,8 +1,9 @@
 package template
 
-// expandEvents makes event source mappings of the SQS events of an
-// AWS::Serverless::Function, subscriptions of its SNS events, and declares what else SAM generates beside it and
-// templates like to refer to.
+// expandEvents makes event source mappings of the SQS, DynamoDB and Kinesis
+// events of an AWS::Serverless::Function, subscriptions of its SNS events and
+// schedules of its Schedule and ScheduleV2 events, and declares what else SAM
+// generates beside it and templates like to refer to.
 func (l *loader) expandEvents(r *resource) {
 	if role := r.id + "Role"; r.properties.field("Role") == nil && l.resources[role] == nil {
 		l.generate(r, role, "AWS::IAM::Role", r.line, madeObject(r.node))
@@ -13,7 +14,13 @@ func (l *loader) expandEvents(r *resource) {
 		case typ == nil || !typ.isScalar():
 			l.problem(f.value, "the event needs a Type, for example SQS")
 		case typ.text == "SQS":
-			l.expandQueueEvent(r, f)
+			l.expandMappingEvent(r, f, "SQS", "Queue", "it is the ARN of the queue to read")
+		case typ.text == "DynamoDB" || typ.text == "Kinesis":
+			l.expandMappingEvent(r, f, typ.text, "Stream", "it is the ARN of the stream to read")
+		case typ.text == "Schedule":
+			l.expandScheduleEvent(r, f)
+		case typ.text == "ScheduleV2":
+			l.expandScheduleV2Event(r, f)
 		case typ.text == "SNS":
 			l.expandTopicEvent(r, f)
 		default:
@@ -23,20 +30,16 @@ func (l *loader) expandEvents(r *resource) {
 	}
 }
 
-// expandQueueEvent makes the mapping FunctionEvent of an SQS event.
-func (l *loader) expandQueueEvent(r *resource, event field) {
-	given := event.value.field("Properties")
-	if given == nil || given.kind != kindObject {
-		l.problem(event.value, "the SQS event needs Properties with at least a Queue")
-		return
-	}
-	if given.field("Queue") == nil {
-		l.problem(given, "the property Queue is missing; it is the ARN of the queue to read")
+// expandMappingEvent makes the mapping FunctionEvent of an event whose source is
+// in the property of that name.
+func (l *loader) expandMappingEvent(r *resource, event field, kind, source, advice string) {
+	given := l.eventProperties(event, kind, source, advice)
+	if given == nil {
 		return
 	}
 	mapping := madeObject(given).with("FunctionName", madeRef(event.value, r.id))
 	for _, f := range given.fields {
-		if f.name == "Queue" {
+		if f.name == source {
 			f.name = "EventSourceArn"
 		}
 		mapping.addField(f)

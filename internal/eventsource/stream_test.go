@@ -1,0 +1,707 @@
+package eventsource
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/gatepost-dev/gatepost/apigw"
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+const streamARN = "arn:aws:dynamodb:us-east-1:000000000000:table/T/stream/2026-01-01T00:00:00.000"
+
+// memoryStream is a stream in memory. Sequence numbers count from 1 in each
+// shard.
+type memoryStream struct {
+	mu      sync.Mutex
+	shards  []Shard
+	records map[string][]Record
+	closed  map[string]bool
+	changed chan struct{}
+	fail    error
+	reads   int
+}
+
+func newMemoryStream(shards ...Shard) *memoryStream {
+	if shards == nil {
+		shards = []Shard{{ID: "s"}}
+	}
+	return &memoryStream{shards: shards, records: make(map[string][]Record), closed: make(map[string]bool), changed: make(chan struct{})}
+}
+
+// put adds a record {"n":text,"seq":number} with a key.
+func (s *memoryStream) put(shard, key, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := fmt.Sprint(len(s.records[shard]) + 1)
+	s.records[shard] = append(s.records[shard], Record{
+		Sequence: "seq" + n, After: n, Key: key, Arrived: time.Now(), Expires: time.Now().Add(24 * time.Hour),
+		JSON: fmt.Appendf(nil, `{"n":%q,"sequence":"seq%s"}`, text, n),
+	})
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *memoryStream) end(shard string, children ...Shard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed[shard] = true
+	s.shards = append(s.shards, children...)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *memoryStream) Shards(context.Context, string) ([]Shard, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.shards), s.fail
+}
+
+func (s *memoryStream) Read(ctx context.Context, _, shard string, from Position, most int, wait time.Duration) (Reading, error) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		r, err, changed := s.look(shard, from, most)
+		if len(r.Records) > 0 || r.Ended || err != nil || wait <= 0 {
+			return r, err
+		}
+		from = r.Next
+		select {
+		case <-changed:
+		case <-timer.C:
+			return r, nil
+		case <-ctx.Done():
+			return r, ctx.Err()
+		}
+	}
+}
+
+func (s *memoryStream) look(shard string, from Position, most int) (Reading, error, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	if s.fail != nil {
+		err := s.fail
+		s.fail = nil
+		return Reading{}, err, nil
+	}
+	all := s.records[shard]
+	at := 0
+	switch {
+	case from.After != "":
+		at, _ = strconv.Atoi(from.After)
+	case from.Start == Latest:
+		at = len(all)
+	case from.Start == AtTimestamp:
+		for at < len(all) && all[at].Arrived.Before(from.Time) {
+			at++
+		}
+	}
+	found := all[at:]
+	found = found[:min(len(found), most)]
+	at += len(found)
+	return Reading{Records: slices.Clone(found), Next: Position{After: fmt.Sprint(at)}, Ended: s.closed[shard] && at == len(all)}, nil, s.changed
+}
+
+// memoryCheckpoints keeps records in memory.
+type memoryCheckpoints struct {
+	mu   sync.Mutex
+	all  map[string][]byte
+	puts int
+}
+
+func (c *memoryCheckpoints) Get(_ context.Context, key string) ([]byte, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v, ok := c.all[key]
+	return v, ok, nil
+}
+
+func (c *memoryCheckpoints) Put(_ context.Context, key string, value []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all[key] = value
+	c.puts++
+	return nil
+}
+
+// told is a Destination that remembers.
+type told struct {
+	mu    sync.Mutex
+	texts []string
+	fail  func(n int) error
+	tries int
+}
+
+func (d *told) Deliver(_ context.Context, arn string, text []byte) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tries++
+	if d.fail != nil {
+		if err := d.fail(d.tries); err != nil {
+			return err
+		}
+	}
+	d.texts = append(d.texts, arn+" "+string(text))
+	return nil
+}
+
+// rig is a mapping of a stream in a bubble.
+type rig struct {
+	stream      *memoryStream
+	checkpoints *memoryCheckpoints
+	told        *told
+	mu          sync.Mutex
+	batches     []string
+	// answer decides what the function does with the texts of a batch.
+	answer   func(texts []string) ([]byte, error)
+	declared stack.EventSourceMapping
+}
+
+func newRig(declared stack.EventSourceMapping, settings stack.StreamSettings) *rig {
+	if settings.StartingPosition == "" {
+		settings.StartingPosition = string(TrimHorizon)
+	}
+	declared.Stream = &settings
+	if declared.BatchSize == 0 {
+		declared.BatchSize = 100
+	}
+	if declared.SourceARN == "" {
+		declared.SourceARN = streamARN
+	}
+	declared.Function = "f"
+	return &rig{stream: newMemoryStream(), checkpoints: &memoryCheckpoints{all: make(map[string][]byte)}, told: &told{}, declared: declared}
+}
+
+// endless are settings that retry for ever.
+func endless() stack.StreamSettings { return stack.StreamSettings{MaxRetries: -1} }
+
+func (r *rig) mapping(t testing.TB) Mapping {
+	s := &stack.Stack{Functions: []stack.Function{{Name: "f", ARN: "arn:f"}}}
+	m, err := New(r.declared, s, Config{
+		Region: "us-east-1", Streams: func(string) Stream { return r.stream }, Checkpoints: r.checkpoints, Destination: r.told, Invoker: invokerFunc(r.invoke),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (r *rig) invoke(_ context.Context, event []byte) ([]byte, error) {
+	var e struct {
+		Records []struct{ N, Sequence string }
+	}
+	if err := json.Unmarshal(event, &e); err != nil {
+		return nil, err
+	}
+	var texts []string
+	for _, rec := range e.Records {
+		texts = append(texts, rec.N)
+	}
+	r.mu.Lock()
+	r.batches = append(r.batches, strings.Join(texts, ""))
+	r.mu.Unlock()
+	if r.answer != nil {
+		return r.answer(texts)
+	}
+	return nil, nil
+}
+
+func (r *rig) run(t testing.TB, d time.Duration) string {
+	runFor(r.mapping(t), d)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	got := strings.Join(r.batches, " ")
+	r.batches = nil
+	return got
+}
+
+// fails is a function that fails when a batch has one of these texts.
+func fails(on ...string) func([]string) ([]byte, error) {
+	return func(texts []string) ([]byte, error) {
+		for _, text := range texts {
+			if slices.Contains(on, text) {
+				return nil, errors.New("boom")
+			}
+		}
+		return nil, nil
+	}
+}
+
+// reports is a function that reports the sequence numbers of these texts, which
+// are their places in the shard.
+func reports(sequences ...string) func([]string) ([]byte, error) {
+	return func([]string) ([]byte, error) {
+		var items []string
+		for _, s := range sequences {
+			items = append(items, fmt.Sprintf(`{"itemIdentifier":%q}`, s))
+		}
+		return []byte(`{"batchItemFailures":[` + strings.Join(items, ",") + `]}`), nil
+	}
+}
+
+// TestBatches: what the function gets of the records a to f, and what is told of
+// those that are given up.
+func TestBatches(t *testing.T) {
+	retries := func(n int) stack.StreamSettings { return stack.StreamSettings{MaxRetries: n, OnFailure: "arn:q"} }
+	bisect := func(n int) stack.StreamSettings {
+		s := retries(n)
+		s.Bisect = true
+		return s
+	}
+	once := func(answer string) func([]string) ([]byte, error) {
+		given := false
+		return func([]string) ([]byte, error) {
+			if given {
+				return nil, nil
+			}
+			given = true
+			return []byte(answer), nil
+		}
+	}
+	for _, c := range []struct {
+		name, want, lost string
+		size             int
+		report           bool
+		filters          []string
+		settings         stack.StreamSettings
+		answer           func([]string) ([]byte, error)
+	}{
+		{name: "all at once", want: "abcdef"},
+		{name: "batch size", size: 4, want: "abcd ef"},
+		{name: "a failure holds up what follows", size: 2, settings: retries(1), answer: fails("c"), want: "ab cd cd ef", lost: "seq3-seq4 RetryAttemptsExhausted 2"},
+		{name: "no retries", size: 2, settings: retries(0), answer: fails("c"), want: "ab cd ef", lost: "seq3-seq4 RetryAttemptsExhausted 1"},
+		{name: "bisect finds the culprit, and splitting is no retry", settings: bisect(0), answer: fails("c"), want: "abcdef abc a bc b c def", lost: "seq3-seq3 RetryAttemptsExhausted 4"},
+		{name: "bisect and a retry", size: 2, settings: bisect(1), answer: fails("c"), want: "ab cd c c d ef", lost: "seq3-seq3 RetryAttemptsExhausted 3"},
+		{name: "a report is the checkpoint", report: true, settings: retries(2), answer: reports("seq4"), want: "abcdef def def", lost: "seq4-seq6 RetryAttemptsExhausted 3"},
+		{name: "of several reports the lowest counts", report: true, settings: retries(1), answer: reports("seq5", "seq3"), want: "abcdef cdef", lost: "seq3-seq6 RetryAttemptsExhausted 2"},
+		{name: "bisect with a report splits at the report", report: true, settings: bisect(1), answer: once(`{"batchItemFailures":[{"itemIdentifier":"seq3"}]}`), want: "abcdef cdef"},
+		{name: "a report without the setting is no failure", answer: reports("seq4"), want: "abcdef"},
+		{name: "empty list", report: true, answer: once(`{"batchItemFailures":[]}`), want: "abcdef"},
+		{name: "null list", report: true, answer: once(`{"batchItemFailures":null}`), want: "abcdef"},
+		{name: "empty answer", report: true, answer: once(`{}`), want: "abcdef"},
+		{name: "null answer", report: true, answer: once(`null`), want: "abcdef"},
+		{name: "empty identifier", report: true, answer: once(`{"batchItemFailures":[{"itemIdentifier":""}]}`), want: "abcdef abcdef"},
+		{name: "null identifier", report: true, answer: once(`{"batchItemFailures":[{"itemIdentifier":null}]}`), want: "abcdef abcdef"},
+		{name: "wrong key", report: true, answer: once(`{"batchItemFailures":[{"id":"seq3"}]}`), want: "abcdef abcdef"},
+		{name: "unknown sequence number", report: true, answer: once(`{"batchItemFailures":[{"itemIdentifier":"seq9"}]}`), want: "abcdef abcdef"},
+		{name: "no JSON", report: true, answer: once(`oops`), want: "abcdef abcdef"},
+		{name: "filters skip", filters: []string{`{"n":["b"]}`, `{"n":[{"prefix":"e"}]}`}, size: 2, want: "be"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if c.settings == (stack.StreamSettings{}) {
+					c.settings = endless()
+				}
+				r := newRig(stack.EventSourceMapping{BatchSize: c.size, ReportItemFailures: c.report, Filters: c.filters}, c.settings)
+				r.answer = c.answer
+				for _, text := range strings.Split("abcdef", "") {
+					r.stream.put("s", "k", text)
+				}
+				if got := r.run(t, time.Minute); got != c.want {
+					t.Errorf("the function got %q, want %q", got, c.want)
+				}
+				if got := strings.Join(losses(t, r.told.texts), ", "); got != c.lost {
+					t.Errorf("told of %q, want %q", got, c.lost)
+				}
+				if got := r.run(t, time.Minute); got != "" {
+					t.Errorf("after another start the function got %q again", got)
+				}
+			})
+		})
+	}
+}
+
+func losses(t *testing.T, texts []string) (all []string) {
+	for _, text := range texts {
+		_, text, _ = strings.Cut(text, " ")
+		var r failureRecord
+		if err := json.Unmarshal([]byte(text), &r); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, fmt.Sprintf("%s-%s %s %d", r.DynamoDB.StartSequence, r.DynamoDB.EndSequence, r.RequestContext.Condition, r.RequestContext.ApproximateInvokeCount))
+	}
+	return all
+}
+
+func TestRecordsOfFailuresToTheByte(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for arn, want := range map[string]string{
+			streamARN:                              `"DDBStreamBatchInfo":{"shardId":"s","startSequenceNumber":"seq1","endSequenceNumber":"seq2","approximateArrivalOfFirstRecord":"AT_Z","approximateArrivalOfLastRecord":"AT_Z","batchSize":2,"streamArn":"ARN"}}`,
+			"arn:aws:kinesis:us-east-1:0:stream/k": `"KinesisBatchInfo":{"shardId":"s","startSequenceNumber":"seq1","endSequenceNumber":"seq2","approximateArrivalOfFirstRecord":"AT_.000Z","approximateArrivalOfLastRecord":"AT_.000Z","batchSize":2,"streamArn":"ARN"}}`,
+		} {
+			r := newRig(stack.EventSourceMapping{SourceARN: arn}, stack.StreamSettings{OnFailure: "arn:q"})
+			r.answer = fails("a")
+			r.stream.put("s", "k", "a")
+			r.stream.put("s", "k", "b")
+			at := time.Now().UTC().Format("2006-01-02T15:04:05")
+			r.run(t, time.Second)
+			if len(r.told.texts) != 1 {
+				t.Fatalf("told %q", r.told.texts)
+			}
+			got := r.told.texts[0]
+			id := got[len(`arn:q {"requestContext":{"requestId":"`):][:36]
+			want = `arn:q {"requestContext":{"requestId":"` + id + `","functionArn":"arn:f","condition":"RetryAttemptsExhausted","approximateInvokeCount":1},` +
+				`"responseContext":{"statusCode":200,"executedVersion":"$LATEST","functionError":"Unhandled"},"version":"1.0","timestamp":"` + at + `.000Z",` +
+				strings.NewReplacer("AT_", at, "ARN", arn).Replace(want)
+			if got != want {
+				t.Errorf("\n got %s\nwant %s", got, want)
+			}
+		}
+	})
+}
+
+func TestStartingPositions(t *testing.T) {
+	for _, c := range []struct {
+		settings stack.StreamSettings
+		want     string
+	}{
+		{stack.StreamSettings{StartingPosition: "TRIM_HORIZON"}, "abc de"},
+		{stack.StreamSettings{StartingPosition: "LATEST"}, "de"},
+		{stack.StreamSettings{StartingPosition: "AT_TIMESTAMP", StartingTimestamp: time.Date(2000, 1, 1, 0, 0, 2, 0, time.UTC)}, "c de"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(stack.EventSourceMapping{BatchSize: 3, Window: time.Second}, c.settings)
+			for _, text := range []string{"a", "b", "c"} {
+				r.stream.put("s", "k", text)
+				time.Sleep(time.Second)
+			}
+			go func() {
+				time.Sleep(5 * time.Second)
+				r.stream.put("s", "k", "d")
+				r.stream.put("s", "k", "e")
+			}()
+			if got := r.run(t, time.Minute); got != c.want {
+				t.Errorf("from %s the function got %q, want %q", c.settings.StartingPosition, got, c.want)
+			}
+			// What comes while nothing runs is read after the next start, from
+			// LATEST too.
+			r.stream.put("s", "k", "f")
+			if got := r.run(t, time.Minute); got != "f" {
+				t.Errorf("after another start the function got %q", got)
+			}
+		})
+	}
+}
+
+func TestLatestIsNailedDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(stack.EventSourceMapping{}, stack.StreamSettings{StartingPosition: "LATEST"})
+		r.stream.put("s", "k", "a")
+		if got := r.run(t, time.Second); got != "" { // a start without any record
+			t.Errorf("from LATEST the function got %q", got)
+		}
+		r.stream.put("s", "k", "b")
+		if got := r.run(t, time.Second); got != "b" {
+			t.Errorf("what came between two starts: %q", got)
+		}
+	})
+}
+
+func TestStreamWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(stack.EventSourceMapping{BatchSize: 3, Window: 5 * time.Second}, endless())
+		go func() {
+			for _, text := range strings.Split("abcdefg", "") {
+				r.stream.put("s", "k", text)
+				time.Sleep(2 * time.Second)
+			}
+		}()
+		if got := r.run(t, time.Minute); got != "abc def g" {
+			t.Errorf("the function got %q", got)
+		}
+	})
+}
+
+func TestARecordStartsItsFunctionAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(stack.EventSourceMapping{}, endless())
+		var delay time.Duration
+		var put time.Time
+		r.answer = func([]string) ([]byte, error) {
+			delay = time.Since(put)
+			return nil, nil
+		}
+		go func() {
+			time.Sleep(50 * time.Second)
+			put = time.Now()
+			r.stream.put("s", "k", "a")
+		}()
+		if got := r.run(t, time.Minute); got != "a" || delay != 0 || r.stream.reads > 10 {
+			t.Errorf("got %q after %s and %d reads", got, delay, r.stream.reads)
+		}
+	})
+}
+
+func TestOldRecords(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		age  time.Duration
+		want string
+		lost string
+	}{
+		{"older than the mapping wants", time.Minute, "c", "seq1-seq2 EventAgeExceeded 0"},
+		{"older than the stream keeps", 0, "ac", "seq1-seq1 EventAgeExceeded 5"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(stack.EventSourceMapping{}, stack.StreamSettings{MaxRetries: -1, MaxRecordAge: c.age, OnFailure: "arn:q"})
+				if c.age > 0 {
+					r.stream.put("s", "k", "a")
+					r.stream.put("s", "k", "b")
+					time.Sleep(time.Hour)
+					r.stream.put("s", "k", "c")
+					if got := r.run(t, time.Second); got != c.want {
+						t.Errorf("the function got %q", got)
+					}
+				} else {
+					r.stream.put("s", "k", "a")
+					r.answer = fails("a")
+					go func() {
+						time.Sleep(25 * time.Hour)
+						r.stream.put("s", "k", "c")
+					}()
+					got := r.run(t, 26*time.Hour)
+					if !strings.HasPrefix(got, "a a a") || !strings.HasSuffix(got, "a c") {
+						t.Errorf("the function got %.40q", got)
+					}
+				}
+				got := losses(t, r.told.texts)
+				if len(got) != 1 || !strings.HasPrefix(got[0], c.lost[:len(c.lost)-2]) {
+					t.Errorf("told of %q, want %q", got, c.lost)
+				}
+			})
+		})
+	}
+}
+
+func TestThrottlingIsNoAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(stack.EventSourceMapping{}, stack.StreamSettings{MaxRetries: 0, Bisect: true, OnFailure: "arn:q"})
+		n := 0
+		r.answer = func([]string) ([]byte, error) {
+			if n++; n < 5 {
+				return nil, fmt.Errorf("crowded: %w", apigw.ErrThrottled)
+			}
+			return nil, nil
+		}
+		r.stream.put("s", "k", "a")
+		r.stream.put("s", "k", "b")
+		if got := r.run(t, time.Minute); got != "ab ab ab ab ab" || len(r.told.texts) > 0 {
+			t.Errorf("the function got %q; told %q", got, r.told.texts)
+		}
+	})
+}
+
+// TestALaneThatIsHeldUpHoldsUpNoOther: with a ParallelizationFactor, keys go
+// their own ways, each in order.
+func TestALaneThatIsHeldUpHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(stack.EventSourceMapping{BatchSize: 1}, stack.StreamSettings{MaxRetries: -1, Parallelization: 10})
+		r.answer = fails("0-0")
+		for i := range 3 {
+			for key := range 20 {
+				r.stream.put("s", fmt.Sprint(key), fmt.Sprintf("%d-%d", key, i))
+			}
+		}
+		got := strings.Fields(r.run(t, time.Minute))
+		seen := make(map[string]int)
+		for _, text := range got {
+			key, n, _ := strings.Cut(text, "-")
+			if text != "0-0" && strconv.Itoa(seen[key]) != n {
+				t.Fatalf("key %s: %s after %d", key, n, seen[key])
+			}
+			if text != "0-0" {
+				seen[key]++
+			}
+		}
+		through := 0
+		for _, n := range seen {
+			if n == 3 {
+				through++
+			}
+		}
+		if seen["0"] != 0 || through < 15 {
+			t.Errorf("%d keys are through, and key 0 has had %d", through, seen["0"])
+		}
+		// With another factor nothing is lost, and what is held up comes first.
+		r.declared.Stream.Parallelization = 2
+		r.answer = nil
+		got = strings.Fields(r.run(t, time.Minute))
+		for i := range 3 {
+			if !slices.Contains(got, fmt.Sprintf("0-%d", i)) {
+				t.Errorf("record 0-%d is lost", i)
+			}
+		}
+	})
+}
+
+func TestChildrenFollowTheirParents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(stack.EventSourceMapping{BatchSize: 1}, stack.StreamSettings{MaxRetries: -1, StartingPosition: "LATEST"})
+		held := true
+		r.answer = func(texts []string) ([]byte, error) {
+			if held && texts[0] == "a" {
+				return nil, errors.New("boom")
+			}
+			return nil, nil
+		}
+		go func() {
+			time.Sleep(time.Second)
+			r.stream.put("s", "k", "a")
+			r.stream.put("child", "k", "b")
+			r.stream.end("s", Shard{ID: "child", Parents: []string{"s"}})
+			time.Sleep(20 * time.Second)
+			held = false
+		}()
+		got := strings.Fields(r.run(t, 2*time.Minute))
+		if !slices.Equal(slices.Compact(got), []string{"a", "b"}) {
+			t.Errorf("the function got %q", got)
+		}
+	})
+}
+
+func TestADestinationThatIsAway(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fail  func(int) error
+		tries int
+		told  int
+	}{
+		{"is told later", func(n int) error {
+			if n < 4 {
+				return errors.New("away")
+			}
+			return nil
+		}, 4, 1},
+		{"and refuses", func(int) error { return fmt.Errorf("no queue: %w", ErrRejected) }, 1, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(stack.EventSourceMapping{BatchSize: 1}, stack.StreamSettings{OnFailure: "arn:q"})
+				r.answer, r.told.fail = fails("a"), c.fail
+				r.stream.put("s", "k", "a")
+				r.stream.put("s", "k", "b")
+				if got := r.run(t, time.Minute); got != "a b" || r.told.tries != c.tries || len(r.told.texts) != c.told {
+					t.Errorf("the function got %q; %d tries, told %q", got, r.told.tries, r.told.texts)
+				}
+			})
+		})
+	}
+}
+
+func TestAStreamThatCannotBeReadIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(stack.EventSourceMapping{}, endless())
+		r.stream.put("s", "k", "a")
+		r.stream.fail = errors.New("down")
+		go func() {
+			time.Sleep(time.Minute)
+			r.stream.mu.Lock()
+			defer r.stream.mu.Unlock()
+			r.stream.fail = nil
+		}()
+		if got := r.run(t, 2*time.Minute); got != "a" {
+			t.Errorf("the function got %q", got)
+		}
+	})
+}
+
+func TestAnEventOfAStreamHasSixMegabytesAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(stack.EventSourceMapping{}, endless())
+		for _, text := range []string{"a", "b", "c", "d", "e"} {
+			r.stream.put("s", "k", text+strings.Repeat("x", 2<<20))
+		}
+		got := strings.Fields(r.run(t, time.Minute))
+		var sizes []int
+		for _, batch := range got {
+			sizes = append(sizes, len(batch)>>20)
+		}
+		if !slices.Equal(sizes, []int{4, 4, 2}) {
+			t.Errorf("batches of %v MB", sizes)
+		}
+	})
+}
+
+// TestStreamAgainstItsModel: with random failures, throttling, restarts and
+// settings, each record reaches the function in the order of its key until it
+// was accepted, and none is left out.
+func TestStreamAgainstItsModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(stack.EventSourceMapping{BatchSize: rapid.IntRange(1, 7).Draw(rt, "size"), ReportItemFailures: true},
+				stack.StreamSettings{MaxRetries: -1, Bisect: rapid.Bool().Draw(rt, "bisect")})
+			accepted := make(map[string]int)
+			var mu sync.Mutex
+			chance := rapid.IntRange(0, 3).Draw(rt, "chance")
+			dice := rapid.SliceOfN(rapid.IntRange(0, 9), 50, 50).Draw(rt, "dice")
+			n := 0
+			r.answer = func(texts []string) ([]byte, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				n++
+				roll := dice[n%len(dice)]
+				if roll < chance {
+					return nil, errors.New("boom")
+				}
+				good := len(texts)
+				if roll < 2*chance {
+					good = roll % len(texts)
+				}
+				for _, text := range texts[:good] {
+					key, number, _ := strings.Cut(text, "-")
+					i, _ := strconv.Atoi(number)
+					if i > accepted[key] {
+						t.Errorf("key %s: %d before %d", key, i, accepted[key])
+					}
+					accepted[key] = max(accepted[key], i+1)
+				}
+				if good == len(texts) {
+					return nil, nil
+				}
+				return fmt.Appendf(nil, `{"batchItemFailures":[{"itemIdentifier":%q}]}`, r.sequenceOf(texts[good])), nil
+			}
+			put := make(map[string]int)
+			for range rapid.IntRange(1, 6).Draw(rt, "lives") {
+				for range rapid.IntRange(0, 20).Draw(rt, "records") {
+					key := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "key")
+					r.stream.put("s", key, fmt.Sprintf("%s-%d", key, put[key]))
+					put[key]++
+				}
+				r.declared.Stream.Parallelization = rapid.IntRange(1, 3).Draw(rt, "factor")
+				r.run(t, time.Duration(rapid.IntRange(0, 500).Draw(rt, "life"))*time.Millisecond)
+			}
+			dice = []int{9}
+			r.run(t, time.Hour)
+			for key, want := range put {
+				if accepted[key] != want {
+					rt.Errorf("of key %s %d of %d records were accepted", key, accepted[key], want)
+				}
+			}
+		})
+	})
+}
+
+// sequenceOf finds the sequence number of the record with a text.
+func (r *rig) sequenceOf(text string) string {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	for _, rec := range r.stream.records["s"] {
+		if strings.Contains(string(rec.JSON), strconv.Quote(text)) {
+			return rec.Sequence
+		}
+	}
+	return ""
+}
