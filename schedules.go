@@ -114,10 +114,27 @@ func scheduledEvent(s *stack.Schedule, t stack.ScheduleTarget, due time.Time, in
 		e.Source, e.Detail = "aws.scheduler", json.RawMessage(`"{}"`)
 	}
 	text := bytes.TrimSpace(awswire.MarshalJSON(e))
-	if t.InputPath == "" {
-		return text
+	switch {
+	case t.InputPath != "":
+		return part(text, t.InputPath)
+	case t.Transformer != nil:
+		return transformed(text, s.ARN, *t.Transformer)
 	}
-	return part(text, t.InputPath)
+	return text
+}
+
+// transformed is what a target's InputTransformer makes of an event. The
+// template has been read before, when the stack was validated.
+func transformed(event []byte, arn string, by stack.InputTransformer) []byte {
+	x, err := schedule.NewTransformer(by.Paths, by.Template)
+	if err != nil {
+		return event
+	}
+	text, err := x.Apply(arn, event)
+	if err != nil {
+		return event
+	}
+	return text
 }
 
 // part is what InputPath takes of an event; where it leads nowhere that is

@@ -130,6 +130,7 @@ func TestEventsOfSchedules(t *testing.T) {
 		{rule, stack.ScheduleTarget{InputPath: "$.time"}, `"2026-11-20T12:00:00Z"`},
 		{rule, stack.ScheduleTarget{InputPath: "$.resources[0]"}, `"arn:aws:events:us-east-1:000000000000:rule/r"`},
 		{rule, stack.ScheduleTarget{InputPath: "$.detail.nothing"}, `{}`},
+		{rule, stack.ScheduleTarget{Transformer: &stack.InputTransformer{Paths: map[string]string{"t": "$.time"}, Template: `{"rule": "<aws.events.rule-name>", "at": <t>}`}}, `{"rule": "r", "at": "2026-11-20T12:00:00Z"}`},
 	} {
 		got := string(scheduledEvent(c.schedule, c.target, due, in))
 		if i := strings.Index(got, `"id":"`); i > 0 {

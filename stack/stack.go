@@ -341,11 +341,20 @@ type Schedule struct {
 type ScheduleTarget struct {
 	ARN string `json:"arn"`
 	// Input replaces the event: JSON of a rule, any text of Scheduler. InputPath
-	// takes a part of the event, of a rule.
-	Input     string `json:"input,omitempty"`
-	InputPath string `json:"inputPath,omitempty"`
+	// takes a part of the event, of a rule, and Transformer writes another.
+	Input       string            `json:"input,omitempty"`
+	InputPath   string            `json:"inputPath,omitempty"`
+	Transformer *InputTransformer `json:"transformer,omitempty"`
 	// MessageGroupID is for a FIFO queue.
 	MessageGroupID string `json:"messageGroupId,omitempty"`
+}
+
+// InputTransformer is what a rule's target says of the text that it gets.
+type InputTransformer struct {
+	// Paths are the variables, each with its JSONPath into the event.
+	Paths map[string]string `json:"paths,omitempty"`
+	// Template has them as <name>.
+	Template string `json:"template"`
 }
 
 // Output is one resolved entry of the template's Outputs.

@@ -83,6 +83,11 @@ func (v *validation) schedules() {
 			if v.stack.QueueByARN(t.ARN) == nil && v.stack.TopicByARN(t.ARN) == nil && !v.isFunction(t.ARN) {
 				v.addf("%s: its target %q is not a function, queue or topic of this stack", of, t.ARN)
 			}
+			if x := t.Transformer; x != nil {
+				if _, err := schedule.NewTransformer(x.Paths, x.Template); err != nil {
+					v.addf("%s: its InputTransformer: %w", of, err)
+				}
+			}
 		}
 	}
 }

@@ -8,20 +8,25 @@ import (
 )
 
 // itemFailures reads the answer of a function with ReportBatchItemFailures. An
-// answer that is not understood fails the whole batch ("Implementing partial
-// batch responses" in the Lambda developer guide).
+// answer that is not understood fails the whole batch, and one without
+// batchItemFailures is a success ("Implementing partial batch responses" in the
+// Lambda developer guide). Names are taken to the letter: BatchItemFailures,
+// which encoding/json would take as well, reports nothing.
 func itemFailures(out []byte) (ids []string, err error) {
 	out = bytes.TrimSpace(out)
 	if len(out) == 0 || string(out) == "null" {
 		return nil, nil
 	}
-	var answer struct {
-		Failures []map[string]*string `json:"batchItemFailures"`
+	var answer map[string]json.RawMessage
+	var failures []map[string]*string
+	err = json.Unmarshal(out, &answer)
+	if list := answer["batchItemFailures"]; err == nil && list != nil {
+		err = json.Unmarshal(list, &failures)
 	}
-	if err := json.Unmarshal(out, &answer); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("the whole batch failed: the function's answer is not {\"batchItemFailures\":[…]}: %w", err)
 	}
-	for _, f := range answer.Failures {
+	for _, f := range failures {
 		id := f["itemIdentifier"]
 		if id == nil || *id == "" {
 			return nil, errors.New("the whole batch failed: the function reported a failure without an itemIdentifier")

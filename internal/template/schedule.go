@@ -83,10 +83,36 @@ func (l *loader) loadRuleTarget(p *properties, s *stack.Schedule) {
 			l.problem(p.raw("InputPath"), "%v", err)
 		}
 	}
-	if p.given("InputTransformer") {
-		l.note(p.resource, p.raw("InputTransformer").line, "InputTransformer is not supported: the target gets the event as it is")
+	t.Transformer = l.transformer(p)
+	for i, name := range inputKinds {
+		for _, other := range inputKinds[:i] {
+			if p.given(name) && p.given(other) {
+				l.problem(p.raw(name), "a target has %s or %s, and not both; AWS refuses it", other, name)
+			}
+		}
 	}
 	l.finishTarget(p, s, t)
+}
+
+// inputKinds are the three ways to say what a target of a rule gets.
+var inputKinds = []string{"Input", "InputPath", "InputTransformer"}
+
+// transformer reads an InputTransformer, or returns nil.
+func (l *loader) transformer(p *properties) *stack.InputTransformer {
+	given := p.nested("InputTransformer")
+	if given == nil {
+		return nil
+	}
+	given.require("InputTemplate", `it is what the target gets, such as {"at": <time>}`)
+	x := &stack.InputTransformer{Paths: given.textMap("InputPathsMap"), Template: given.text("InputTemplate")}
+	given.rest(nil, nil)
+	if x.Template == "" {
+		return nil
+	}
+	if _, err := schedule.NewTransformer(x.Paths, x.Template); err != nil {
+		l.problem(p.raw("InputTransformer"), "%v", err)
+	}
+	return x
 }
 
 // finishTarget reads what targets of rules and schedules have in common, and
