@@ -11,6 +11,7 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/aws/sns"
 	"github.com/gatepost-dev/gatepost/internal/aws/sqs"
 	"github.com/gatepost-dev/gatepost/internal/awswire"
+	"github.com/gatepost-dev/gatepost/internal/console"
 	"github.com/gatepost-dev/gatepost/internal/jsonpath"
 	"github.com/gatepost-dev/gatepost/internal/schedule"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
@@ -50,20 +51,58 @@ func (h *house) startSchedules(ctx context.Context) {
 	}
 }
 
+// RunSchedule calls the targets of a schedule for the admin API.
+func (h *house) RunSchedule(ctx context.Context, name string) ([]console.ScheduleCall, error) {
+	s, err := findSchedule(h.cfg.Stack.Schedules, name)
+	if err != nil {
+		return nil, err
+	}
+	return h.fire(ctx, s, time.Now()), nil
+}
+
+// findSchedule finds a schedule by its name, its logical id or its ARN.
+func findSchedule(all []stack.Schedule, name string) (found *stack.Schedule, err error) {
+	var names []string
+	for i := range all {
+		s := &all[i]
+		names = append(names, s.Name)
+		switch {
+		case s.ARN == name:
+			return s, nil
+		case s.Name != name && s.LogicalID != name:
+		case found != nil:
+			return nil, fmt.Errorf("there are several schedules %s; say which one by its ARN: %s or %s", name, found.ARN, s.ARN)
+		default:
+			found = s
+		}
+	}
+	switch {
+	case found != nil:
+		return found, nil
+	case len(all) == 0:
+		return nil, fmt.Errorf("there is no schedule %s; the running template has no schedules", name)
+	}
+	return nil, fmt.Errorf("there is no schedule %s; there are: %s", name, strings.Join(names, ", "))
+}
+
 // fire calls the targets of a schedule, and tells the feed.
-func (h *house) fire(ctx context.Context, s *stack.Schedule, due time.Time) {
+func (h *house) fire(ctx context.Context, s *stack.Schedule, due time.Time) (calls []console.ScheduleCall) {
 	ctx, cancel := context.WithTimeout(ctx, fireWithin)
 	defer cancel()
 	for _, t := range s.Targets {
+		call := console.ScheduleCall{Target: t.ARN}
 		started := time.Now()
 		err := h.callTarget(ctx, t, scheduledEvent(s, t, due, h.cfg.Stack))
 		e := telemetry.Event{Kind: telemetry.Delivered, Source: s.ARN, Function: lastOf(t.ARN), Duration: time.Since(started), Text: "scheduled"}
 		if err != nil {
+			call.Error = err.Error()
 			e.Failed, e.Text = true, "scheduled, but the target could not be called: "+err.Error()
 			h.cfg.Log.Error("a schedule's target could not be called", "schedule", s.Name, "target", t.ARN, "error", err)
 		}
 		h.feed.Record(e)
+		calls = append(calls, call)
 	}
+	return calls
 }
 
 func lastOf(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }

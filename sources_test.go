@@ -142,6 +142,28 @@ func TestEventsOfSchedules(t *testing.T) {
 	}
 }
 
+func TestFindSchedule(t *testing.T) {
+	all := []stack.Schedule{
+		{LogicalID: "Nightly", Name: "nightly", ARN: "arn:1"}, {LogicalID: "One", Name: "twice", ARN: "arn:2"}, {LogicalID: "Two", Name: "twice", ARN: "arn:3"},
+	}
+	for name, want := range map[string]string{
+		"nightly": "arn:1", "Nightly": "arn:1", "arn:1": "arn:1", "Two": "arn:3", "arn:2": "arn:2",
+		"twice":  "there are several schedules twice; say which one by its ARN: arn:2 or arn:3",
+		"weekly": "there is no schedule weekly; there are: nightly, twice, twice",
+	} {
+		s, err := findSchedule(all, name)
+		if err != nil {
+			s = &stack.Schedule{ARN: err.Error()}
+		}
+		if s.ARN != want {
+			t.Errorf("%s: %s, want %s", name, s.ARN, want)
+		}
+	}
+	if _, err := findSchedule(nil, "x"); err == nil || !strings.Contains(err.Error(), "has no schedules") {
+		t.Errorf("of no schedules: %v", err)
+	}
+}
+
 // starts is an Invoker that tells when a function would start.
 type starts chan time.Time
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -67,9 +68,14 @@ const adminTimeout = 10 * time.Second
 
 // admin asks the admin API of a running instance.
 func admin(ctx context.Context, r *instance.Run, secrets instance.Credentials, path string, out any) error {
+	return adminCall(ctx, r, secrets, http.MethodGet, path, out)
+}
+
+// adminCall makes one call of the admin API.
+func adminCall(ctx context.Context, r *instance.Run, secrets instance.Credentials, method, path string, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.Console+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, r.Console+path, nil)
 	if err != nil {
 		return fmt.Errorf("ask the running instance: %w", err)
 	}
@@ -80,8 +86,12 @@ func admin(ctx context.Context, r *instance.Run, secrets instance.Credentials, p
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-		return fmt.Errorf("ask the running instance: %s: %s", resp.Status, strings.TrimSpace(string(text)))
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 16<<10))
+		answer := strings.TrimSpace(string(text))
+		if method != http.MethodGet && resp.StatusCode == http.StatusNotFound {
+			return errors.New(answer) // a sentence about what the command names
+		}
+		return fmt.Errorf("ask the running instance: %s: %s", resp.Status, answer)
 	}
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
 		return fmt.Errorf("read the running instance's answer: %w", err)

@@ -38,6 +38,7 @@ type cli struct {
 	Logs     logsCommand     `cmd:"" help:"Print what the functions have written."`
 	Queue    queueCommand    `cmd:"" help:"Work with the queues of the running instance."`
 	Topic    topicCommand    `cmd:"" help:"Work with the topics of the running instance."`
+	Schedule scheduleCommand `cmd:"" help:"Work with the schedules of the running instance."`
 	Keys     keysCommand     `cmd:"" help:"List the API keys of the running instance."`
 	Limits   limitsCommand   `cmd:"" help:"List the limits that --limit changes, with their defaults."`
 	Validate validateCommand `cmd:"" help:"Load a template and print what would run and what is skipped."`

@@ -3,6 +3,7 @@
 package console
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"net"
@@ -32,6 +33,15 @@ type Function struct {
 	Errors      uint64        `json:"errors"`
 }
 
+// ScheduleCall is how a schedule's call of one target ended.
+type ScheduleCall struct {
+	// Target is the ARN of a function, queue or topic.
+	Target string `json:"target"`
+	// Error is empty when the target has the event: the function's queue, that is,
+	// and not yet the function.
+	Error string `json:"error,omitempty"`
+}
+
 // Source is what the admin API shows.
 type Source interface {
 	// Connections returns the live connections of all APIs.
@@ -44,6 +54,10 @@ type Source interface {
 	Logs(telemetry.Query) []telemetry.Event
 	// Subscribe returns the events from now on, and what ends that.
 	Subscribe() (events <-chan telemetry.Event, cancel func())
+	// RunSchedule calls the targets of a schedule now, as if it were due; it may
+	// be a disabled one. The error is a sentence about the name, which is that of
+	// a schedule, its logical id or its ARN.
+	RunSchedule(ctx context.Context, name string) ([]ScheduleCall, error)
 }
 
 // maxEvents bounds one answer of /api/events.
@@ -57,6 +71,8 @@ const maxEvents = 1000
 //	GET /api/logs          the functions' logs as a JSON object a line; with
 //	                       function=NAME, request=ID (or its beginning), since=10m,
 //	                       n=100 (lines), and follow=true for those to come
+//	POST /api/schedules/{name}/run
+//	                       call the targets of a schedule now
 //
 // Requests whose Host is not a loopback name are refused, so that a web page
 // cannot reach the API by a name of its own that resolves to 127.0.0.1.
@@ -76,6 +92,14 @@ func Handler(src Source, token string) http.Handler {
 		answer(w, src.Recent(min(n, maxEvents)))
 	})
 	mux.Handle("GET /api/logs", newLogs(src))
+	mux.HandleFunc("POST /api/schedules/{name}/run", func(w http.ResponseWriter, r *http.Request) {
+		calls, err := src.RunSchedule(r.Context(), r.PathValue("name"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		answer(w, calls)
+	})
 	return guard(mux, token)
 }
 

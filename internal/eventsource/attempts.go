@@ -114,6 +114,9 @@ func (l *lane) attempt(ctx context.Context, p *piece) (halves []*piece) {
 		l.pass(ctx, p, done)
 		if len(p.records) > 0 { // its first one has failed once
 			p.failures, p.invocations, p.last, p.wait = 1, 1, &answer{}, retryMin
+			if l.declared.Stream.Bisect {
+				p.failures = 0 // the batch was split at the report
+			}
 		}
 		return nil
 	}

@@ -251,6 +251,19 @@ func reports(sequences ...string) func([]string) ([]byte, error) {
 	}
 }
 
+// reportsThose is a function that reports the first of a batch's records that
+// has one of these texts; those of the records a to f are their places.
+func reportsThose(bad ...string) func([]string) ([]byte, error) {
+	return func(texts []string) ([]byte, error) {
+		for _, text := range texts {
+			if slices.Contains(bad, text) {
+				return fmt.Appendf(nil, `{"batchItemFailures":[{"itemIdentifier":"seq%d"}]}`, text[0]-'a'+1), nil
+			}
+		}
+		return nil, nil
+	}
+}
+
 // TestBatches: what the function gets of the records a to f, and what is told of
 // those that are given up.
 func TestBatches(t *testing.T) {
@@ -287,6 +300,8 @@ func TestBatches(t *testing.T) {
 		{name: "a report is the checkpoint", report: true, settings: retries(2), answer: reports("seq4"), want: "abcdef def def", lost: "seq4-seq6 RetryAttemptsExhausted 3"},
 		{name: "of several reports the lowest counts", report: true, settings: retries(1), answer: reports("seq5", "seq3"), want: "abcdef cdef", lost: "seq3-seq6 RetryAttemptsExhausted 2"},
 		{name: "bisect with a report splits at the report", report: true, settings: bisect(1), answer: once(`{"batchItemFailures":[{"itemIdentifier":"seq3"}]}`), want: "abcdef cdef"},
+		{name: "bisect with reports loses the culprit only", report: true, settings: bisect(0), answer: reportsThose("c"), want: "abcdef cdef cd c d ef", lost: "seq3-seq3 RetryAttemptsExhausted 4"},
+		{name: "two culprits", report: true, settings: bisect(1), answer: reportsThose("b", "e"), want: "abcdef bcdef bc b b c def ef e e f", lost: "seq2-seq2 RetryAttemptsExhausted 5, seq5-seq5 RetryAttemptsExhausted 4"},
 		{name: "a report without the setting is no failure", answer: reports("seq4"), want: "abcdef"},
 		{name: "empty list", report: true, answer: once(`{"batchItemFailures":[]}`), want: "abcdef"},
 		{name: "null list", report: true, answer: once(`{"batchItemFailures":null}`), want: "abcdef"},
