@@ -153,6 +153,9 @@ func sentence(e gatepost.Event) string {
 		}
 		return fmt.Sprintf("%s -> %s: %s (%s)", shortSource(e.Source), e.Function, e.Text, took)
 	case telemetry.DeadLettered:
+		if strings.Contains(e.Source, "/stream/") { // a record about records, which stay where they are
+			return fmt.Sprintf("%s -> %s: %s", shortSource(e.Source), e.Function, e.Text)
+		}
 		return join(fmt.Sprintf("%s: a message went to the dead-letter queue", shortSource(e.Source)), e.Text)
 	case telemetry.Intercepted:
 		if e.Operation == "" {

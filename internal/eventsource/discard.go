@@ -93,7 +93,7 @@ const deliverWithin = 10 * time.Second
 func (l *lane) discard(ctx context.Context, why condition, p *piece) bool {
 	event := telemetry.Event{
 		Kind: telemetry.DeadLettered, Source: l.declared.SourceARN, Function: l.declared.Function, Failed: true,
-		Text: fmt.Sprintf("%d records from %s given up: %s", len(p.records), p.records[0].Sequence, why),
+		Text: fmt.Sprintf("%s from %s given up: %s", recordsText(len(p.records)), p.records[0].Sequence, why),
 	}
 	to := l.declared.Stream.OnFailure
 	if to == "" || l.cfg.Destination == nil {
@@ -122,6 +122,13 @@ func (l *lane) discard(ctx context.Context, why condition, p *piece) bool {
 	}
 	l.cfg.Feed.Record(event)
 	return true
+}
+
+func recordsText(n int) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return fmt.Sprintf("%d records", n)
 }
 
 func (l *lane) tell(ctx context.Context, to string, text []byte) error {
