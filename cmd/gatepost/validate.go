@@ -149,7 +149,8 @@ func backend(in *apigw.Integration) string {
 }
 
 func printMappings(w io.Writer, s *stack.Stack, state func(string) string) {
-	if len(s.Mappings) == 0 {
+	subscribed := functionsOfTopics(s)
+	if len(s.Mappings)+len(subscribed) == 0 {
 		return
 	}
 	fmt.Fprintln(w, "\nTRIGGER\tFUNCTION\tBATCH\tCODE")
@@ -160,6 +161,20 @@ func printMappings(w io.Writer, s *stack.Stack, state func(string) string) {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", source, m.Function, m.BatchSize, state(m.Function))
 	}
+	for _, sub := range subscribed {
+		name := lastPart(sub.Endpoint)
+		fmt.Fprintf(w, "topic %s\t%s\t1\t%s\n", lastPart(sub.TopicARN), name, state(name))
+	}
+}
+
+// functionsOfTopics are the subscriptions that invoke functions.
+func functionsOfTopics(s *stack.Stack) (all []stack.Subscription) {
+	for _, sub := range s.Subscriptions {
+		if sub.Protocol == "lambda" {
+			all = append(all, sub)
+		}
+	}
+	return all
 }
 
 // sourceName is the name of a queue, and a stream by its table's.
