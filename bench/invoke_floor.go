@@ -16,12 +16,15 @@ import (
 )
 
 // processes are function processes without a sandbox around them.
-type processes struct{ commands []*exec.Cmd }
+type processes struct {
+	commands    []*exec.Cmd
+	environment []string // of each, beside what it needs
+}
 
 // launch starts one that asks for events at the address.
 func (p *processes) launch(path, address string) error {
 	cmd := exec.Command(path)
-	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + address, "GOMAXPROCS=1"}
+	cmd.Env = append([]string{"AWS_LAMBDA_RUNTIME_API=" + address, "GOMAXPROCS=1"}, p.environment...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := startOn(cmd, anyCore); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -75,9 +76,10 @@ func (d *demo) round(fresh, again *row) error {
 	return nil
 }
 
-// demo is a "gatepost demo" with folders of its own.
+// demo is a "gatepost demo", or another command, with folders of its own.
 type demo struct {
 	program, dir string
+	command      []string // nil is demo
 	cmd          *exec.Cmd
 	ended        chan error
 	output       bytes.Buffer
@@ -98,7 +100,11 @@ func (d *demo) start() (time.Duration, error) {
 		return 0, err
 	}
 	d.output.Reset()
-	d.cmd = exec.Command(d.program, "demo", "--data", data, "--gateway", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--console", "127.0.0.1:0")
+	command := d.command
+	if command == nil {
+		command = []string{"demo"}
+	}
+	d.cmd = exec.Command(d.program, append(slices.Clone(command), "--data", data, "--gateway", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--console", "127.0.0.1:0")...)
 	// Where it notes that it runs; the user's own notes are none of our business.
 	d.cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+d.dir)
 	d.cmd.Dir, d.cmd.Stdout, d.cmd.Stderr = d.dir, &d.output, &d.output
