@@ -309,7 +309,7 @@ func grouped(texts ...string) (out []Message) {
 }
 
 func TestFiltersDelete(t *testing.T) {
-	bodies := []string{`{"kind":"order","n":5}`, `{"kind":"order","n":50}`, `{"kind":"other"}`, `plain`, `["order"]`}
+	bodies := []string{`{"kind":"order","n":5}`, `{"kind":"order","n":50}`, `{"kind":"other"}`, `plain`, `["order"]`, `7`}
 	for _, c := range []struct {
 		name    string
 		filters []string
@@ -319,6 +319,7 @@ func TestFiltersDelete(t *testing.T) {
 		{"on JSON: text is dropped", []string{`{"body":{"kind":["order"]}}`}, bodies[:2]},
 		{"on a number", []string{`{"body":{"n":[{"numeric":[">",10]}]}}`}, bodies[1:2]},
 		{"on text: JSON is dropped", []string{`{"body":[{"prefix":"pl"}]}`}, bodies[3:4]},
+		{"on text: a number by itself is text", []string{`{"body":["7"]}`}, bodies[5:]},
 		{"one of two", []string{`{"body":["plain"]}`, `{"body":{"kind":["other"]}}`}, bodies[2:4]},
 		{"on what is beside the body", []string{`{"attributes":{"SenderId":["me"]}}`}, bodies},
 		{"absence within what is no JSON", []string{`{"body":{"n":[{"exists":false}]}}`}, bodies[2:3]},
@@ -466,6 +467,7 @@ func TestWindowEndsAtSixMegabytes(t *testing.T) {
 			m[0].Body = strings.Repeat("x", 1<<20)
 			q.batches <- m
 		}
+		var mu sync.Mutex
 		var sizes []int
 		var at []time.Duration
 		begin := time.Now()
@@ -473,6 +475,8 @@ func TestWindowEndsAtSixMegabytes(t *testing.T) {
 			if len(event) > maxEvent {
 				t.Errorf("an event of %d bytes", len(event))
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			sizes, at = append(sizes, strings.Count(string(event), `"messageId"`)), append(at, time.Since(begin))
 			return nil, nil
 		}))

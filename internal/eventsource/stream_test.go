@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -299,6 +300,7 @@ func TestBatches(t *testing.T) {
 		{name: "bisect and a retry", size: 2, settings: bisect(1), answer: fails("c"), want: "ab cd c c d ef", lost: "seq3-seq3 RetryAttemptsExhausted 3"},
 		{name: "a report is the checkpoint", report: true, settings: retries(2), answer: reports("seq4"), want: "abcdef def def", lost: "seq4-seq6 RetryAttemptsExhausted 3"},
 		{name: "of several reports the lowest counts", report: true, settings: retries(1), answer: reports("seq5", "seq3"), want: "abcdef cdef", lost: "seq3-seq6 RetryAttemptsExhausted 2"},
+		{name: "in whatever order they stand", report: true, settings: retries(1), answer: reports("seq3", "seq5"), want: "abcdef cdef", lost: "seq3-seq6 RetryAttemptsExhausted 2"},
 		{name: "bisect with a report splits at the report", report: true, settings: bisect(1), answer: once(`{"batchItemFailures":[{"itemIdentifier":"seq3"}]}`), want: "abcdef cdef"},
 		{name: "bisect with reports loses the culprit only", report: true, settings: bisect(0), answer: reportsThose("c"), want: "abcdef cdef cd c d ef", lost: "seq3-seq3 RetryAttemptsExhausted 4"},
 		{name: "two culprits", report: true, settings: bisect(1), answer: reportsThose("b", "e"), want: "abcdef bcdef bc b b c def ef e e f", lost: "seq2-seq2 RetryAttemptsExhausted 5, seq5-seq5 RetryAttemptsExhausted 4"},
@@ -521,6 +523,34 @@ func TestThrottlingIsNoAttempt(t *testing.T) {
 
 // TestALaneThatIsHeldUpHoldsUpNoOther: with a ParallelizationFactor, keys go
 // their own ways, each in order.
+// TestEachRecordHasOneLane: however many lanes there are, a record reaches the
+// function once, and those of one key stay in order.
+func TestEachRecordHasOneLane(t *testing.T) {
+	for _, factor := range []int{1, 2, 3, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(stack.EventSourceMapping{BatchSize: 1}, stack.StreamSettings{MaxRetries: -1, Parallelization: factor})
+			const keys, each = 20, 3
+			for n := range each {
+				for k := range keys {
+					r.stream.put("s", fmt.Sprint(k), fmt.Sprintf("%d.%d", k, n))
+				}
+			}
+			got := strings.Fields(r.run(t, time.Minute))
+			next := make(map[string]int)
+			for _, text := range got {
+				key, n, _ := strings.Cut(text, ".")
+				if fmt.Sprint(next[key]) != n {
+					t.Errorf("with %d lanes: %s came as number %d of its key", factor, text, next[key])
+				}
+				next[key]++
+			}
+			if len(got) != keys*each {
+				t.Errorf("with %d lanes: the function got %d of %d records", factor, len(got), keys*each)
+			}
+		})
+	}
+}
+
 func TestALaneThatIsHeldUpHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(stack.EventSourceMapping{BatchSize: 1}, stack.StreamSettings{MaxRetries: -1, Parallelization: 10})
@@ -565,9 +595,9 @@ func TestALaneThatIsHeldUpHoldsUpNoOther(t *testing.T) {
 func TestChildrenFollowTheirParents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(stack.EventSourceMapping{BatchSize: 1}, stack.StreamSettings{MaxRetries: -1, StartingPosition: "LATEST"})
-		held := true
+		var free atomic.Bool
 		r.answer = func(texts []string) ([]byte, error) {
-			if held && texts[0] == "a" {
+			if !free.Load() && texts[0] == "a" {
 				return nil, errors.New("boom")
 			}
 			return nil, nil
@@ -578,7 +608,7 @@ func TestChildrenFollowTheirParents(t *testing.T) {
 			r.stream.put("child", "k", "b")
 			r.stream.end("s", Shard{ID: "child", Parents: []string{"s"}})
 			time.Sleep(20 * time.Second)
-			held = false
+			free.Store(true)
 		}()
 		got := strings.Fields(r.run(t, 2*time.Minute))
 		if !slices.Equal(slices.Compact(got), []string{"a", "b"}) {
