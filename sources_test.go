@@ -35,14 +35,18 @@ func openTable(t testing.TB) *dynamodb.Service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	err = s.EnsureTable(stack.Table{
-		Name: "orders", ARN: testTable, StreamView: "NEW_AND_OLD_IMAGES", StreamARN: testStream,
-		Key: []stack.KeyElement{{Attribute: "PK", Type: "HASH"}}, Attributes: []stack.Attribute{{Name: "PK", Type: "S"}},
-	})
+	err = s.EnsureTable(orders())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func orders() stack.Table {
+	return stack.Table{
+		Name: "orders", ARN: testTable, StreamView: "NEW_AND_OLD_IMAGES", StreamARN: testStream,
+		Key: []stack.KeyElement{{Attribute: "PK", Type: "HASH"}}, Attributes: []stack.Attribute{{Name: "PK", Type: "S"}},
+	}
 }
 
 // put may be called by any goroutine.
@@ -108,6 +112,47 @@ func TestStreamsOfTables(t *testing.T) {
 	}
 	if _, err := s.Shards(t.Context(), testStream+"x"); !errors.Is(err, dynamodb.ErrNoStream) {
 		t.Errorf("shards of no stream: %v", err)
+	}
+}
+
+// TestAShardThatHasGone: a table that is made anew under its name has another
+// shard. The former one has ended, also for who waits for its next record, and
+// gives out nothing of the new one.
+func TestAShardThatHasGone(t *testing.T) {
+	tables := openTable(t)
+	s := tableStreams{tables}
+	put(t, tables, "a", "1")
+	first, err := s.Shards(t.Context(), testStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waited := make(chan eventsource.Reading, 1)
+	go func() {
+		r, err := s.Read(context.WithoutCancel(t.Context()), testStream, first[0].ID, eventsource.Position{After: "1"}, 10, within)
+		if err != nil {
+			t.Error(err)
+		}
+		waited <- r
+	}()
+	if _, err := tables.Do(t.Context(), &awswire.Call{Operation: "DeleteTable", Body: []byte(`{"TableName":"orders"}`), Region: "us-east-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-waited; !r.Ended || len(r.Records) > 0 {
+		t.Errorf("who waited has %+v", r)
+	}
+	if err := tables.EnsureTable(orders()); err != nil {
+		t.Fatal(err)
+	}
+	put(t, tables, "b", "1")
+	if r, err := s.Read(t.Context(), testStream, first[0].ID, eventsource.Position{Start: eventsource.TrimHorizon}, 10, 0); err != nil || !r.Ended || len(r.Records) > 0 {
+		t.Errorf("the former shard has %+v, %v", r, err)
+	}
+	second, err := s.Shards(t.Context(), testStream)
+	if err != nil || second[0].ID == first[0].ID {
+		t.Fatalf("the new shard is %v, %v", second, err)
+	}
+	if r, err := s.Read(t.Context(), testStream, second[0].ID, eventsource.Position{Start: eventsource.TrimHorizon}, 10, 0); err != nil || r.Ended || len(r.Records) != 1 {
+		t.Errorf("the new shard has %+v, %v", r, err)
 	}
 }
 

@@ -37,8 +37,25 @@ func (t tableStreams) Shards(_ context.Context, arn string) ([]eventsource.Shard
 }
 
 // Read reads the shard. A position whose records are no longer there goes on
-// with the oldest that is.
-func (t tableStreams) Read(ctx context.Context, arn, _ string, from eventsource.Position, most int, wait time.Duration) (r eventsource.Reading, err error) {
+// with the oldest that is. A shard that has gone, because its table was removed
+// or made anew under the same name, has ended.
+func (t tableStreams) Read(ctx context.Context, arn, shard string, from eventsource.Position, most int, wait time.Duration) (eventsource.Reading, error) {
+	r, err := t.read(ctx, arn, from, most, wait)
+	if err != nil && !errors.Is(err, dynamodb.ErrNoStream) {
+		return r, err
+	}
+	// Shards never come back, so that a look behind the read is enough: what has
+	// been read is of this one, or this one has gone.
+	if s, gone := t.tables.Stream(arn); gone == nil {
+		if id, gone := s.Shard(); gone == nil && id == shard {
+			return r, err
+		}
+	}
+	return eventsource.Reading{Next: from, Ended: true}, nil
+}
+
+// read reads what is the stream of that name now.
+func (t tableStreams) read(ctx context.Context, arn string, from eventsource.Position, most int, wait time.Duration) (r eventsource.Reading, err error) {
 	s, err := t.tables.Stream(arn)
 	if err != nil {
 		return r, err
