@@ -20,6 +20,11 @@ func (h *house) streams(service string) eventsource.Stream {
 	return nil
 }
 
+// shardLook is how long a read waits before it looks whether its shard is still
+// there: the stream of a table that was made anew under its name would have it
+// wait for a record that comes much later.
+const shardLook = 500 * time.Millisecond
+
 // streamRetention is how long a table's stream keeps a record.
 const streamRetention = 24 * time.Hour
 
@@ -66,7 +71,7 @@ func (t tableStreams) read(ctx context.Context, arn string, from eventsource.Pos
 	}
 	r, after, err = readStream(s, after, most)
 	if err == nil && len(r.Records) == 0 && !r.Ended && wait > 0 {
-		waiting, cancel := context.WithTimeout(ctx, wait)
+		waiting, cancel := context.WithTimeout(ctx, min(wait, shardLook))
 		err = s.Await(waiting, after)
 		cancel()
 		switch {
