@@ -126,6 +126,9 @@ func (l *loader) finishTarget(p *properties, s *stack.Schedule, t stack.Schedule
 		p.withoutEffect(name, "the target is in the same process; what becomes of a function's failure is its EventInvokeConfig's affair")
 	}
 	t.ARN = l.scheduleTarget(p)
+	if q := l.stack.QueueByARN(t.ARN); q != nil && q.FIFO != nil && t.MessageGroupID == "" {
+		l.problem(p.raw("Arn"), "the target is a FIFO queue, so it needs SqsParameters with a MessageGroupId; AWS refuses it without")
+	}
 	p.rest([]string{"RoleArn"}, map[string]string{"EcsParameters": "only functions, queues and topics are targets",
 		"KinesisParameters": "only functions, queues and topics are targets", "EventBridgeParameters": "only functions, queues and topics are targets"})
 	if t.ARN != "" {
