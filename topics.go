@@ -15,7 +15,7 @@ import (
 func (h *house) openTopics(ctx context.Context) (err error) {
 	h.topics, err = sns.New(sns.Config{
 		Bus: h.bus, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, URLBase: "http://" + h.aws.Addr().String(),
-		Queues: queueEnds{h.queueSender()}, Functions: functionEnds{h}, Feed: h.feed, Log: h.cfg.Log,
+		Queues: queueEnds{h.queueSender()}, Functions: functionEnds{h}, SigningKey: h.dir.SigningKey, Feed: h.feed, Log: h.cfg.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the topics: %w", err)

@@ -187,7 +187,7 @@ func prepare(t testing.TB, dir string, change ...func(*Config)) *fixture {
 	url := "http://" + f.server.Listener.Addr().String()
 	retries := quick
 	cfg := Config{Bus: b, Region: region, Account: account, URLBase: url, Queues: f.endpoints, Functions: f.endpoints,
-		SigningKey: signingKey(), Retries: &retries, FunctionRetries: []time.Duration{time.Millisecond, 2 * time.Millisecond}, Feed: f.feed, Log: log}
+		SigningKey: signingKey, Retries: &retries, FunctionRetries: []time.Duration{time.Millisecond, 2 * time.Millisecond}, Feed: f.feed, Log: log}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -224,13 +224,7 @@ func (w wholeBody) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // signingKey is made once, as it takes a while.
-var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
+var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 // stop may be called twice.
 func (f *fixture) stop() {

@@ -19,7 +19,7 @@ import (
 )
 
 // signer signs messages ("Verifying the signatures of Amazon SNS messages").
-// Making its key takes a while, so that waits until the first signature.
+// Making a key takes a while, so that waits until the first signature.
 type signer struct {
 	ready func() (identity, error)
 }
@@ -33,16 +33,19 @@ type identity struct {
 	name string
 }
 
-func newSigner(key *rsa.PrivateKey) *signer {
-	return &signer{sync.OnceValues(func() (identity, error) { return newIdentity(key) })}
+// newSigner returns a signer with the key that is kept, or, with nil, one that is
+// made for this process.
+func newSigner(kept func() (*rsa.PrivateKey, error)) *signer {
+	if kept == nil {
+		kept = func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
+	}
+	return &signer{sync.OnceValues(func() (identity, error) { return newIdentity(kept) })}
 }
 
-func newIdentity(key *rsa.PrivateKey) (identity, error) {
-	if key == nil {
-		var err error
-		if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
-			return identity{}, fmt.Errorf("make the key that signs messages: %w", err)
-		}
+func newIdentity(kept func() (*rsa.PrivateKey, error)) (identity, error) {
+	key, err := kept()
+	if err != nil {
+		return identity{}, fmt.Errorf("get the key that signs messages: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),

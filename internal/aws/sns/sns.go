@@ -62,9 +62,10 @@ type Config struct {
 	// HTTP posts to HTTP end points; it must not follow redirects. Nil means a
 	// client of its own, which waits 15 s for an answer, as SNS does.
 	HTTP *http.Client
-	// SigningKey signs messages. Nil means a key that is made when the first
-	// signature is needed and forgotten at the end.
-	SigningKey *rsa.PrivateKey
+	// SigningKey returns the key that signs messages, of at least 2048 bits; it is
+	// called once, when the first signature is needed. Nil means a key that is
+	// forgotten at the end, and with it what subscribers know of its certificate.
+	SigningKey func() (*rsa.PrivateKey, error)
 	// Retries is the policy for queues and functions that cannot be reached; nil
 	// means SNS's own, which goes on for 23 days. HTTP end points have the
 	// policy that their topic or subscription declares.
