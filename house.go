@@ -175,7 +175,8 @@ func (h *house) openQueues(context.Context) (err error) {
 	h.onClose(h.bus.Close)
 	h.queues, err = sqs.New(sqs.Config{
 		Bus: h.bus, Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, SecretKey: h.secrets.HandleKey,
-		Feed: h.feed, Log: h.cfg.Log,
+		MaxMessageSize: h.cfg.Limits.MaxQueueMessage,
+		Feed:           h.feed, Log: h.cfg.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the queues: %w", err)

@@ -2,7 +2,7 @@ package apigw
 
 import "time"
 
-// Limits are the bounds of a WebSocket API. The zero value is not useful;
+// Limits are the bounds of a WebSocket API, and of what feeds it. The zero value is not useful;
 // start from DefaultLimits, whose values are API Gateway's quotas
 // ("Quotas for WebSocket APIs" in the developer guide) unless said otherwise.
 type Limits struct {
@@ -57,6 +57,11 @@ type Limits struct {
 	// at once; past it the reader waits, which slows the client through TCP.
 	// Gatepost's own.
 	MaxInFlight int
+	// MaxQueueMessage is the largest message that a queue takes, in bytes (SQS's
+	// quota, "Quotas related to messages"): 1 KiB to 1 MiB. It is the
+	// MaximumMessageSize of queues that say none, and bounds that of others. Zero
+	// means SQS's own.
+	MaxQueueMessage int
 }
 
 // DefaultLimits returns API Gateway's quotas, and Gatepost's own defaults
@@ -78,5 +83,6 @@ func DefaultLimits() Limits {
 		MaxPending:         1 << 20,
 		WriteStall:         10 * time.Second,
 		MaxInFlight:        256,
+		MaxQueueMessage:    1 << 20,
 	}
 }

@@ -14,7 +14,7 @@ type Setting struct {
 	Name string
 	// Text is a sentence about it.
 	Text string
-	// AWS is true when the default is API Gateway's own quota.
+	// AWS is true when the default is AWS's own quota.
 	AWS   bool
 	field func(*Limits) any // a pointer to the field
 }
@@ -38,6 +38,7 @@ var settings = []Setting{
 	{"pending", "Bytes that may wait for a client that reads slowly; past it @connections answers 429.", false, func(l *Limits) any { return (*size)(&l.MaxPending) }},
 	{"write-stall", "How long a client may leave its bytes unread before its connection is closed as slow.", false, func(l *Limits) any { return &l.WriteStall }},
 	{"in-flight", "Messages of one connection that are handled at once; the next ones wait in the client's socket.", false, func(l *Limits) any { return &l.MaxInFlight }},
+	{"queue-message", "The largest message of a queue, attributes included, 1KB to 1MB; a larger one is refused. SQS had 256KB until August 2025.", true, func(l *Limits) any { return (*size)(&l.MaxQueueMessage) }},
 }
 
 // Settings returns the limits that can be set by name.

@@ -14,7 +14,7 @@ type limitsCommand struct {
 
 // Help gives the examples.
 func (limitsCommand) Help() string {
-	return `Lists the limits of an API with their defaults, which are API Gateway's quotas where it has one.
+	return `Lists the limits with their defaults, which are AWS's quotas where it has one.
 
 Examples:
   gatepost limits

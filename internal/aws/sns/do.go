@@ -37,6 +37,7 @@ func (s *Service) Do(ctx context.Context, call *awswire.Call) (any, error) {
 type operation func(ctx context.Context, s *Service, call *awswire.Call) (any, error)
 
 var operations = map[string]operation{
+	"AddPermission":             operate(addPermission),
 	"ConfirmSubscription":       operate(confirmSubscription),
 	"CreateTopic":               operate(createTopic),
 	"DeleteTopic":               operate(deleteTopic),
@@ -48,6 +49,7 @@ var operations = map[string]operation{
 	"ListTopics":                operate(listTopics),
 	"Publish":                   operate(publish),
 	"PublishBatch":              operate(publishBatch),
+	"RemovePermission":          operate(removePermission),
 	"SetSubscriptionAttributes": operate(setSubscriptionAttributes),
 	"SetTopicAttributes":        operate(setTopicAttributes),
 	"Subscribe":                 operate(subscribe),
@@ -59,7 +61,7 @@ var operations = map[string]operation{
 // caller is what an operation knows of its call beside the input.
 type caller struct {
 	*Service
-	region string
+	region, account string
 	// signed says that the call carries a signature.
 	signed bool
 }
@@ -76,7 +78,7 @@ func operate[In, Out any](run func(context.Context, *caller, *In) (*Out, error))
 		if err := awswire.DecodeQuery(call.Form, in); err != nil {
 			return nil, err
 		}
-		out, err := run(ctx, &caller{s, region, call.AccessKeyID != ""}, in)
+		out, err := run(ctx, &caller{s, region, s.account(call), call.AccessKeyID != ""}, in)
 		if err != nil {
 			return nil, err
 		}

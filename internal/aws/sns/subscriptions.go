@@ -277,7 +277,7 @@ func listSubscriptions(_ context.Context, c *caller, in *pageInput) (*listSubscr
 	defer c.mu.RUnlock()
 	var all []*subscription
 	for _, sub := range c.subscriptions {
-		if at := sub.state().Topic; at.Region == c.region && at.Account == c.config.Account {
+		if at := sub.state().Topic; at.Region == c.region && at.Account == c.account {
 			all = append(all, sub)
 		}
 	}

@@ -28,7 +28,7 @@ type topicARNOutput struct {
 // createTopic makes a topic, or returns the one of that name if what the call
 // says of it is so already.
 func createTopic(ctx context.Context, c *caller, in *createTopicInput) (*topicARNOutput, error) {
-	at := address{c.region, c.config.Account, in.Name}
+	at := address{c.region, c.account, in.Name}
 	tags, err := tagsFrom(in.Tags)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func listTopics(_ context.Context, c *caller, in *pageInput) (*listTopicsOutput,
 	defer c.mu.RUnlock()
 	var all []string
 	for at := range c.topics {
-		if at.Region == c.region && at.Account == c.config.Account {
+		if at.Region == c.region && at.Account == c.account {
 			all = append(all, at.arn())
 		}
 	}

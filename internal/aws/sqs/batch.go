@@ -103,8 +103,8 @@ func sendMessageBatch(ctx context.Context, c *caller, in *sendMessageBatchInput)
 	for i := range in.Entries {
 		total += in.Entries[i].outgoing().size()
 	}
-	if total > MaxMessageSize {
-		return nil, batchError("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", MaxMessageSize, total)
+	if most := c.config.MaxMessageSize; total > most {
+		return nil, batchError("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", most, total)
 	}
 	return c.sendAll(ctx, q, in.Entries), nil
 }

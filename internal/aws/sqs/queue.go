@@ -93,8 +93,11 @@ type queue struct {
 	purged atomic.Int64
 }
 
+// newQueue returns a queue without its line. What was stored under a higher
+// limit for messages keeps to the one of now.
 func newQueue(s *Service, r record) *queue {
 	q := &queue{service: s}
+	r.Settings.MaxMessageSize = min(r.Settings.MaxMessageSize, s.config.MaxMessageSize)
 	q.current.Store(&r)
 	return q
 }

@@ -33,7 +33,7 @@ func createQueue(ctx context.Context, c *caller, in *createQueueInput) (*queueUR
 		return nil, missingParameter("QueueName")
 	}
 	at := address{c.region, c.account, in.QueueName}
-	wanted, err := settingsOfNew(in.QueueName, in.Attributes)
+	wanted, err := c.settingsOfNew(in.QueueName, in.Attributes)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,9 @@ func createQueue(ctx context.Context, c *caller, in *createQueueInput) (*queueUR
 }
 
 // settingsOfNew reads the attributes of a queue that is to be made.
-func settingsOfNew(name string, attributes map[string]string) (settings, error) {
+func (c *caller) settingsOfNew(name string, attributes map[string]string) (settings, error) {
 	s := defaults()
+	s.MaxMessageSize = c.config.MaxMessageSize
 	switch fifo, given := attributes["FifoQueue"]; {
 	case fifo == "true":
 		s.FIFO = fifoDefaults()
@@ -74,7 +75,16 @@ func settingsOfNew(name string, attributes map[string]string) (settings, error) 
 	if err := checkName(name, s.FIFO != nil); err != nil {
 		return s, err
 	}
-	return s.with(attributes)
+	return c.changed(s, attributes)
+}
+
+// changed returns the settings with attributes as clients write them.
+func (c *caller) changed(s settings, attributes map[string]string) (settings, error) {
+	s, err := s.with(attributes)
+	if err == nil && s.MaxMessageSize > c.config.MaxMessageSize {
+		err = invalidAttribute("MaximumMessageSize")
+	}
+	return s, err
 }
 
 // difference names an attribute, of those asked for, that is not as wanted.
@@ -284,7 +294,7 @@ func setQueueAttributes(ctx context.Context, c *caller, in *setQueueAttributesIn
 		return nil, missingParameter("Attribute.Name")
 	}
 	r := q.record()
-	if r.Settings, err = r.Settings.with(in.Attributes); err != nil {
+	if r.Settings, err = c.changed(r.Settings, in.Attributes); err != nil {
 		return nil, err
 	}
 	if _, named := in.Attributes["RedrivePolicy"]; named {

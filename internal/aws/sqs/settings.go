@@ -17,6 +17,9 @@ import (
 // default, in bytes: the body with its attributes' names, types and values.
 const MaxMessageSize = 1 << 20
 
+// minMessageLimit is the smallest limit that a queue can have, in bytes.
+const minMessageLimit = 1 << 10
+
 // maxVisibility bounds a visibility timeout, and the time that one receive may
 // hide a message in all.
 const maxVisibility = 12 * time.Hour
@@ -119,7 +122,7 @@ func (s *settings) check() error {
 			return err
 		}
 	}
-	if s.MaxMessageSize < 1024 || s.MaxMessageSize > MaxMessageSize {
+	if s.MaxMessageSize < minMessageLimit || s.MaxMessageSize > MaxMessageSize {
 		return invalidAttribute("MaximumMessageSize")
 	}
 	if s.Redrive != nil && (s.Redrive.MaxReceiveCount < 1 || s.Redrive.MaxReceiveCount > 1000) {

@@ -35,6 +35,10 @@ type Config struct {
 	// SecretKey authenticates receipt handles. Empty means a random key: then
 	// handles end with the process.
 	SecretKey []byte
+	// MaxMessageSize is the largest message that a queue takes, in bytes: 1024 to
+	// MaxMessageSize, which zero means. It is the MaximumMessageSize of queues that
+	// say none, and bounds that of others.
+	MaxMessageSize int
 	// Feed gets an event for each message that goes to a dead-letter queue; nil
 	// for none.
 	Feed *telemetry.Feed
@@ -68,7 +72,11 @@ type Service struct {
 
 // New returns the service with the queues that the bus holds.
 func New(cfg Config) (*Service, error) {
-	s := &Service{config: withDefaults(cfg), waits: make(chan struct{}, maxWaits), queues: make(map[address]*queue), declared: make(map[address]declared)}
+	cfg = withDefaults(cfg)
+	if cfg.MaxMessageSize < minMessageLimit || cfg.MaxMessageSize > MaxMessageSize {
+		return nil, fmt.Errorf("the largest message of a queue cannot have %d bytes; set %d (1KB) to %d (1MB)", cfg.MaxMessageSize, minMessageLimit, MaxMessageSize)
+	}
+	s := &Service{config: cfg, waits: make(chan struct{}, maxWaits), queues: make(map[address]*queue), declared: make(map[address]declared)}
 	s.seal = seal{key: s.config.SecretKey}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.load(s.ctx); err != nil {
@@ -91,6 +99,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if cfg.MaxMessageSize == 0 {
+		cfg.MaxMessageSize = MaxMessageSize
 	}
 	if len(cfg.SecretKey) == 0 {
 		cfg.SecretKey = make([]byte, 32)
@@ -198,6 +209,7 @@ func (s *Service) EnsureQueue(q stack.Queue) error {
 		return fmt.Errorf("queue %s: %w", q.Name, err)
 	}
 	wanted := settingsOf(q)
+	wanted.MaxMessageSize = min(wanted.MaxMessageSize, s.config.MaxMessageSize)
 	if err := errors.Join(checkName(at.Name, wanted.FIFO != nil), wanted.check(), checkTags(q.Tags)); err != nil {
 		return fmt.Errorf("queue %s: %w", q.Name, err)
 	}

@@ -37,7 +37,7 @@ type fixture struct {
 var testKey = []byte("the key that outlives a restart!")
 
 // start opens a bus in dir ("" for memory) and a service on it.
-func start(t testing.TB, dir string) *fixture {
+func start(t testing.TB, dir string, change ...func(*Config)) *fixture {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	b, err := bus.Open(bus.Config{Dir: dir, Log: log})
@@ -46,7 +46,11 @@ func start(t testing.TB, dir string) *fixture {
 	}
 	f := &fixture{bus: b, feed: telemetry.NewFeed()}
 	t.Cleanup(f.stop)
-	f.Service, err = New(Config{Bus: b, Region: "eu-west-1", Account: "123456789012", SecretKey: testKey, Feed: f.feed, Log: log})
+	cfg := Config{Bus: b, Region: "eu-west-1", Account: "123456789012", SecretKey: testKey, Feed: f.feed, Log: log}
+	for _, c := range change {
+		c(&cfg)
+	}
+	f.Service, err = New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
