@@ -22,7 +22,7 @@ func (h *house) openTopics(ctx context.Context) (err error) {
 	}
 	h.onClose(h.topics.Close)
 	for _, t := range h.cfg.Stack.Topics {
-		if err := h.topics.EnsureTopic(ctx, sns.TopicSpec{Name: t.Name, ARN: t.ARN, Attributes: t.Attributes}); err != nil {
+		if err := h.topics.EnsureTopic(ctx, sns.TopicSpec{Name: t.Name, ARN: t.ARN, Attributes: t.Attributes, Tags: t.Tags}); err != nil {
 			return fmt.Errorf("make the topic %s: %w", t.Name, err)
 		}
 	}

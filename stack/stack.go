@@ -203,7 +203,9 @@ type Topic struct {
 	// Attributes are those of SetTopicAttributes, JSON documents as text:
 	// DisplayName, FifoTopic, ContentBasedDeduplication, DeliveryPolicy.
 	Attributes map[string]string `json:"attributes,omitempty"`
-	Line       int               `json:"line,omitempty"`
+	// Tags are stored and can be read; nothing else comes of them.
+	Tags map[string]string `json:"tags,omitempty"`
+	Line int               `json:"line,omitempty"`
 }
 
 // Subscription hands the messages of a topic on.

@@ -173,6 +173,11 @@ func (v *validation) fifo(of string, q *Queue) {
 
 func (v *validation) topics() {
 	topics := v.stack.Topics
+	for i := range topics {
+		if t := &topics[i]; strings.HasSuffix(t.Name, ".fifo") != (t.Attributes["FifoTopic"] == "true") {
+			v.addf("topic %s: the name of a FIFO topic ends in .fifo, and no other's; its attribute FifoTopic says which it is", t.Name)
+		}
+	}
 	v.names("topic", topicName, collect(topics, func(t *Topic) string { return t.Name }))
 	list := collect(topics, func(t *Topic) string { return t.ARN })
 	v.names("topic ARN", nil, list)
@@ -185,6 +190,10 @@ func (v *validation) topics() {
 		switch {
 		case !arns[s.TopicARN]:
 			v.addf("%s: its topic %q is not a topic of this stack", of, s.TopicARN)
+		case strings.HasSuffix(s.TopicARN, ".fifo") && s.Protocol != "sqs":
+			v.addf("%s: a FIFO topic delivers to queues only", of)
+		case !strings.HasSuffix(s.TopicARN, ".fifo") && strings.HasSuffix(s.Endpoint, ".fifo"):
+			v.addf("%s: a FIFO queue takes the messages of FIFO topics only", of)
 		case s.Protocol == "sqs" && !queues[s.Endpoint]:
 			v.addf("%s: its queue %q is not a queue of this stack", of, s.Endpoint)
 		case s.Protocol == "lambda" && !functions[s.Endpoint]:

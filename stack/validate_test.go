@@ -84,6 +84,16 @@ func TestValidateRefuses(t *testing.T) {
 		{`queue a.fifo: the FifoThroughputLimit perMessageGroupId needs`, func(s *Stack) {
 			s.Queues[0].Name, s.Queues[0].FIFO = "a.fifo", &FIFO{ThroughputLimit: "perMessageGroupId"}
 		}},
+		{`topic a.fifo: the name of a FIFO topic ends in .fifo, and no other's`, func(s *Stack) { s.Topics = []Topic{{Name: "a.fifo"}} }},
+		{`topic a: the name of a FIFO topic ends in .fifo, and no other's`, func(s *Stack) { s.Topics = []Topic{{Name: "a", Attributes: map[string]string{"FifoTopic": "true"}}} }},
+		{`subscription a.fifo -> https://h: a FIFO topic delivers to queues only`, func(s *Stack) {
+			s.Topics = []Topic{{Name: "a.fifo", ARN: "a.fifo", Attributes: map[string]string{"FifoTopic": "true"}}}
+			s.Subscriptions = []Subscription{{TopicARN: "a.fifo", Protocol: "https", Endpoint: "https://h"}}
+		}},
+		{`subscription arn:topic -> q.fifo: a FIFO queue takes the messages of FIFO topics only`, func(s *Stack) {
+			s.Topics = []Topic{{Name: "a", ARN: "arn:topic"}}
+			s.Subscriptions = []Subscription{{TopicARN: "arn:topic", Protocol: "sqs", Endpoint: "q.fifo"}}
+		}},
 		{`has at most 80 characters, the suffix .fifo included`, func(s *Stack) {
 			s.Queues[0].Name, s.Queues[0].FIFO = strings.Repeat("a", 80)+".fifo", &FIFO{}
 		}},

@@ -52,15 +52,11 @@ func (l *loader) loadTopic(r *resource) {
 		return
 	}
 	topic := stack.Topic{LogicalID: r.id, Name: name, ARN: arn, Attributes: make(map[string]string), Line: r.line}
-	for _, attribute := range []string{"DisplayName", "DeliveryPolicy", "SignatureVersion", "TracingConfig", "FifoThroughputScope"} {
+	for _, attribute := range []string{"DisplayName", "DeliveryPolicy", "SignatureVersion", "TracingConfig"} {
 		p.attribute(attribute, topic.Attributes)
 	}
-	if p.flag("FifoTopic", strings.HasSuffix(name, ".fifo")) {
-		topic.Attributes["FifoTopic"] = "true"
-	}
-	if p.flag("ContentBasedDeduplication", false) {
-		topic.Attributes["ContentBasedDeduplication"] = "true"
-	}
+	p.fifoTopic(name, topic.Attributes)
+	topic.Tags = l.tags(p.raw("Tags"))
 	for _, s := range p.maps("Subscription") {
 		l.subscribe(s, r, arn, nil)
 		s.rest(nil, nil)
@@ -68,6 +64,32 @@ func (l *loader) loadTopic(r *resource) {
 	p.rest([]string{"KmsMasterKeyId", "DataProtectionPolicy", "DeliveryStatusLogging"},
 		map[string]string{"ArchivePolicy": "messages are not archived"})
 	l.stack.Topics = append(l.stack.Topics, topic)
+}
+
+// fifoTopic reads what only FIFO topics have.
+func (p *properties) fifoTopic(name string, attributes map[string]string) {
+	named := strings.HasSuffix(name, ".fifo")
+	if !p.flag("FifoTopic", false) {
+		for _, only := range []string{"ContentBasedDeduplication", "FifoThroughputScope"} {
+			if p.given(only) {
+				p.loader.problem(p.raw(only), "%s is for FIFO topics; give the topic FifoTopic: true, or leave it out", only)
+			}
+		}
+		if named {
+			p.loader.problem(nodeOr(p.raw("TopicName"), p.resource.node), "only the names of FIFO topics end in .fifo; give the topic FifoTopic: true, or another name")
+		}
+		return
+	}
+	if !named {
+		p.loader.problem(nodeOr(p.raw("TopicName"), p.resource.node), "the name of a FIFO topic ends in .fifo")
+	}
+	attributes["FifoTopic"] = "true"
+	if p.flag("ContentBasedDeduplication", false) {
+		attributes["ContentBasedDeduplication"] = "true"
+	}
+	if p.given("FifoThroughputScope") {
+		attributes["FifoThroughputScope"] = p.oneOf("FifoThroughputScope", "Topic", "MessageGroup")
+	}
 }
 
 // attribute puts a property, a text or a map written as JSON, among attributes.
@@ -113,6 +135,12 @@ func (l *loader) subscribe(p *properties, r *resource, topic string, attributes 
 		return
 	case !slices.Contains(protocols, protocol):
 		l.note(r, p.raw("Protocol").line, "the subscription is left out: the protocol "+quote(protocol)+" cannot be reached from here; those that can are "+strings.Join(protocols, ", "))
+		return
+	case strings.HasSuffix(topic, ".fifo") && protocol != "sqs":
+		l.problem(p.raw("Protocol"), "a FIFO topic delivers to queues only, as on AWS; the protocol is sqs, not %s", protocol)
+		return
+	case !strings.HasSuffix(topic, ".fifo") && strings.HasSuffix(endpoint, ".fifo"):
+		l.problem(p.raw("Endpoint"), "a FIFO queue takes the messages of FIFO topics only, as on AWS; give the topic FifoTopic: true, or another queue")
 		return
 	case protocol == "sqs" && l.stack.QueueByARN(endpoint) == nil:
 		l.problem(p.raw("Endpoint"), "the queue is %s, which no resource of this template declares; give the Arn of an AWS::SQS::Queue", quote(endpoint))
