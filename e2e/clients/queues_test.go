@@ -1,0 +1,112 @@
+package clients
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// servedQueues is what each program of queues prints.
+const servedQueues = `made twice, otherwise QueueAlreadyExists
+received one red 4 [98 0]
+again one 2
+sent 2 not c InvalidParameterValue
+deleted 2 not bad ReceiptHandleIsInvalid left 0 0
+tagged orders
+ordered first second true false
+missing: AWS.SimpleQueueService.NonExistentQueue
+topic big1
+` + servedInOrder + `no topic: NotFound
+deleted
+`
+
+// servedInOrder is the part of it that needs FIFO topics.
+const servedInOrder = "ordered topic big1 big2\n"
+
+// TestQueues: every SDK, in its own of SQS's two protocols, makes queues and
+// topics of the running program and uses them. Old ones get their endpoint in
+// code, newer ones by variables.
+func TestQueues(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	const everything, queues, topics, inCode = "AWS_ENDPOINT_URL=", "AWS_ENDPOINT_URL_SQS=", "AWS_ENDPOINT_URL_SNS=", "ENDPOINT="
+	for _, c := range []struct {
+		name      string
+		program   func(*testing.T) ([]string, []string)
+		variables []string
+	}{
+		{"gov1-17", queuesInGo("gov1-17"), []string{inCode}},
+		{"gov1-44", queuesInGo("gov1-44"), []string{inCode}},
+		{"gov1-55", queuesInGo("gov1-55"), []string{inCode}},
+		{"gov2-3", queuesInGo("gov2-3"), []string{inCode}},
+		{"gov2-21", queuesInGo("gov2-21"), []string{inCode}},
+		{"gov2-47", queuesInGo("gov2-47"), []string{everything}},
+		{"js-v2", queuesInNode("js-v2.cjs"), []string{inCode}},
+		{"js-v3", queuesInNode("js-v3.cjs"), []string{queues, topics}},
+		{"boto3", queuesInPython, []string{everything}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			program, env := c.program(t)
+			for _, v := range c.variables {
+				env = append(env, v+r.run.AWS)
+			}
+			want := servedQueues
+			if c.name == "gov1-17" { // see its main.go
+				want = strings.Replace(servedQueues, servedInOrder, "", 1)
+			}
+			r.compare(t, append(env, "NAME="+c.name), want, program...)
+		})
+	}
+}
+
+// TestQueuesWithTheCLI: the commands that people type.
+func TestQueuesWithTheCLI(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("aws"); err != nil {
+		missing(t, "The AWS CLI is missing: install it from your system's packages, or `pip install awscli`.")
+	}
+	r := start(t)
+	r.compare(t, []string{"NAME=cli", "ENDPOINT=" + r.run.AWS, "TMPDIR=" + t.TempDir()}, `received one
+then 0
+moved one
+topic news
+missing: AWS.SimpleQueueService.NonExistentQueue
+`, "sh", filepath.Join("queues", "cli.sh"))
+}
+
+// compare runs a program with the credentials of the running instance.
+func (r *running) compare(t *testing.T, env []string, want string, program ...string) {
+	t.Helper()
+	env = append([]string{"AWS_REGION=" + r.run.Region, "AWS_DEFAULT_REGION=" + r.run.Region, "AWS_ACCESS_KEY_ID=" + r.secrets.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + r.secrets.SecretAccessKey, "AWS_SESSION_TOKEN=" + r.secrets.SessionToken}, env...)
+	out, stderr, err := run(env, nil, program...)
+	if err != nil || string(out) != want {
+		t.Errorf("%v\n%s\ngot:\n%swant:\n%s", err, stderr, out, want)
+	}
+}
+
+// queuesInGo builds a folder of queues, a module of its own.
+func queuesInGo(folder string) func(*testing.T) ([]string, []string) {
+	return func(t *testing.T) ([]string, []string) {
+		binary := filepath.Join(t.TempDir(), folder)
+		if out, err := exec.Command("go", "build", "-C", filepath.Join("queues", folder), "-o", binary).CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", folder, err, out)
+		}
+		return []string{binary}, nil
+	}
+}
+
+func queuesInNode(file string) func(*testing.T) ([]string, []string) {
+	return func(t *testing.T) ([]string, []string) {
+		packages := npmPackages(t, ".")
+		return []string{"node", filepath.Join("queues", file)}, []string{"TEST_PACKAGES=" + packages, "AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE=1"}
+	}
+}
+
+func queuesInPython(t *testing.T) ([]string, []string) {
+	if out, err := exec.Command("python3", "-c", "import boto3").CombinedOutput(); err != nil {
+		missing(t, "Python with boto3 is missing: install python3 and `pip install boto3`. "+strings.TrimSpace(string(out)))
+	}
+	return []string{"python3", filepath.Join("queues", "queues.py")}, nil
+}
