@@ -36,15 +36,15 @@ func TestQueues(t *testing.T) {
 		program   func(*testing.T) ([]string, []string)
 		variables []string
 	}{
-		{"gov1-17", queuesInGo("gov1-17"), []string{inCode}},
-		{"gov1-44", queuesInGo("gov1-44"), []string{inCode}},
-		{"gov1-55", queuesInGo("gov1-55"), []string{inCode}},
-		{"gov2-3", queuesInGo("gov2-3"), []string{inCode}},
-		{"gov2-21", queuesInGo("gov2-21"), []string{inCode}},
-		{"gov2-47", queuesInGo("gov2-47"), []string{everything}},
-		{"js-v2", queuesInNode("js-v2.cjs"), []string{inCode}},
-		{"js-v3", queuesInNode("js-v3.cjs"), []string{queues, topics}},
-		{"boto3", queuesInPython, []string{everything}},
+		{"gov1-17", goProgram("queues/gov1-17"), []string{inCode}},
+		{"gov1-44", goProgram("queues/gov1-44"), []string{inCode}},
+		{"gov1-55", goProgram("queues/gov1-55"), []string{inCode}},
+		{"gov2-3", goProgram("queues/gov2-3"), []string{inCode}},
+		{"gov2-21", goProgram("queues/gov2-21"), []string{inCode}},
+		{"gov2-47", goProgram("queues/gov2-47"), []string{everything}},
+		{"js-v2", nodeProgram(".", "queues/js-v2.cjs"), []string{inCode}},
+		{"js-v3", nodeProgram(".", "queues/js-v3.cjs"), []string{queues, topics}},
+		{"boto3", pythonProgram("queues/queues.py"), []string{everything}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			program, env := c.program(t)
@@ -84,29 +84,4 @@ func (r *running) compare(t *testing.T, env []string, want string, program ...st
 	if err != nil || string(out) != want {
 		t.Errorf("%v\n%s\ngot:\n%swant:\n%s", err, stderr, out, want)
 	}
-}
-
-// queuesInGo builds a folder of queues, a module of its own.
-func queuesInGo(folder string) func(*testing.T) ([]string, []string) {
-	return func(t *testing.T) ([]string, []string) {
-		binary := filepath.Join(t.TempDir(), folder)
-		if out, err := exec.Command("go", "build", "-C", filepath.Join("queues", folder), "-o", binary).CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", folder, err, out)
-		}
-		return []string{binary}, nil
-	}
-}
-
-func queuesInNode(file string) func(*testing.T) ([]string, []string) {
-	return func(t *testing.T) ([]string, []string) {
-		packages := npmPackages(t, ".")
-		return []string{"node", filepath.Join("queues", file)}, []string{"TEST_PACKAGES=" + packages, "AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE=1"}
-	}
-}
-
-func queuesInPython(t *testing.T) ([]string, []string) {
-	if out, err := exec.Command("python3", "-c", "import boto3").CombinedOutput(); err != nil {
-		missing(t, "Python with boto3 is missing: install python3 and `pip install boto3`. "+strings.TrimSpace(string(out)))
-	}
-	return []string{"python3", filepath.Join("queues", "queues.py")}, nil
 }

@@ -38,56 +38,55 @@ func TestTables(t *testing.T) {
 		program   func(*testing.T) ([]string, []string)
 		variables []string
 	}{
-		{"gov1-17", goProgram("gov1-17"), []string{inCode}},
-		{"gov1-44", goProgram("gov1-44"), []string{inCode}},
-		{"gov1-55", goProgram("gov1-55"), []string{inCode}},
-		{"gov2-3", goProgram("gov2-3"), []string{inCode}},
-		{"gov2-21", goProgram("gov2-21"), []string{inCode}},
-		{"gov2-47", goProgram("gov2-47"), []string{everything}},
-		{"js-v2", nodeProgram("js-v2.cjs"), []string{inCode}},
-		{"js-v3", nodeProgram("js-v3.cjs"), []string{tables, streams}},
-		{"boto3", pythonProgram, []string{everything}},
+		{"gov1-17", goProgram("tables/gov1-17"), []string{inCode}},
+		{"gov1-44", goProgram("tables/gov1-44"), []string{inCode}},
+		{"gov1-55", goProgram("tables/gov1-55"), []string{inCode}},
+		{"gov2-3", goProgram("tables/gov2-3"), []string{inCode}},
+		{"gov2-21", goProgram("tables/gov2-21"), []string{inCode}},
+		{"gov2-47", goProgram("tables/gov2-47"), []string{everything}},
+		{"js-v2", nodeProgram("tables", "tables/js-v2.cjs"), []string{inCode}},
+		{"js-v3", nodeProgram("tables", "tables/js-v3.cjs"), []string{tables, streams}},
+		{"boto3", pythonProgram("tables/tables.py"), []string{everything}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			program, env := c.program(t)
-			env = append(env, "TABLE="+c.name, "AWS_REGION="+r.run.Region, "AWS_DEFAULT_REGION="+r.run.Region,
-				"AWS_ACCESS_KEY_ID="+r.secrets.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+r.secrets.SecretAccessKey, "AWS_SESSION_TOKEN="+r.secrets.SessionToken)
 			for _, v := range c.variables {
 				env = append(env, v+r.run.AWS)
 			}
-			out, stderr, err := run(env, nil, program...)
 			want := worked
 			if c.name == "gov2-3" { // see its main.go
 				want = strings.Replace(worked, changed, "", 1)
 			}
-			if err != nil || string(out) != want {
-				t.Errorf("%v\n%s\ngot:\n%swant:\n%s", err, stderr, out, want)
-			}
+			r.compare(t, append(env, "TABLE="+c.name), want, program...)
 		})
 	}
 }
 
-// goProgram builds a folder of tables, a module of its own.
+// goProgram builds a folder, which is a module of its own.
 func goProgram(folder string) func(*testing.T) ([]string, []string) {
 	return func(t *testing.T) ([]string, []string) {
-		binary := filepath.Join(t.TempDir(), folder)
-		if out, err := exec.Command("go", "build", "-C", filepath.Join("tables", folder), "-o", binary).CombinedOutput(); err != nil {
+		binary := filepath.Join(t.TempDir(), filepath.Base(folder))
+		if out, err := exec.Command("go", "build", "-C", filepath.FromSlash(folder), "-o", binary).CombinedOutput(); err != nil {
 			t.Fatalf("build %s: %v\n%s", folder, err, out)
 		}
 		return []string{binary}, nil
 	}
 }
 
-func nodeProgram(file string) func(*testing.T) ([]string, []string) {
+// nodeProgram runs a file with the packages that a folder's package.json lists.
+func nodeProgram(packages, file string) func(*testing.T) ([]string, []string) {
 	return func(t *testing.T) ([]string, []string) {
-		packages := npmPackages(t, "tables")
-		return []string{"node", filepath.Join("tables", file)}, []string{"TEST_PACKAGES=" + packages, "AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE=1"}
+		installed := npmPackages(t, packages)
+		return []string{"node", filepath.FromSlash(file)}, []string{"TEST_PACKAGES=" + installed, "AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE=1"}
 	}
 }
 
-func pythonProgram(t *testing.T) ([]string, []string) {
-	if out, err := exec.Command("python3", "-c", "import boto3").CombinedOutput(); err != nil {
-		missing(t, "Python with boto3 is missing: install python3 and `pip install boto3`. "+strings.TrimSpace(string(out)))
+// pythonProgram runs a file that needs boto3.
+func pythonProgram(file string) func(*testing.T) ([]string, []string) {
+	return func(t *testing.T) ([]string, []string) {
+		if out, err := exec.Command("python3", "-c", "import boto3").CombinedOutput(); err != nil {
+			missing(t, "Python with boto3 is missing: install python3 and `pip install boto3`. "+strings.TrimSpace(string(out)))
+		}
+		return []string{"python3", filepath.FromSlash(file)}, nil
 	}
-	return []string{"python3", filepath.Join("tables", "tables.py")}, nil
 }
