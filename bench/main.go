@@ -42,6 +42,7 @@ var sections = []section{
 	{"invoke", "a function of aws-lambda-go through its Runtime API, all cores", runInvoke},
 	{"freeze", "a function that is frozen between its events, beside one that is not; a cold start", runFreeze},
 	{"tables", "calls of DynamoDB through HTTP, 64 clients, all cores, load included", runTables},
+	{"queues", "confirmed sends: through HTTP, 64 clients, all cores, load included; and in one process, many under way", runQueues},
 	{"events", "from a call to the function that it triggers, the whole program", runEvents},
 	{"start", "the whole program: gatepost demo", runStart},
 }

@@ -40,6 +40,12 @@ var children = map[string]func() (handler, error){
 	"post-gatepost-tls": newPostGate,
 	"post-http":         newPostHTTP,
 
+	"queues-fifo":     newQueuesFIFO,
+	"queues-file":     newQueuesFile,
+	"queues-gatepost": newQueuesGatepost,
+	"queues-slice":    newQueuesSlice,
+	"queues-synced":   newQueuesSynced,
+
 	"tables-client":   newTablesClient,
 	"tables-floor":    newTablesFloor,
 	"tables-gatepost": newTablesGatepost,

@@ -72,19 +72,22 @@ func (c *tablesClient) prepare(r request) error {
 
 // tableRequest is a call with the headers that AWS's SDK for Go sends.
 func tableRequest(address string, c *calling, i int) ([]byte, error) {
-	body := []byte(tableBody(c.Operation, i))
+	body, target, service := []byte(tableBody(c.Operation, i)), "DynamoDB_20120810.", "dynamodb"
+	if c.Operation == "SendMessage" {
+		body, target, service = []byte(sendBody), "AmazonSQS.", "sqs"
+	}
 	r, err := http.NewRequest(http.MethodPost, "http://"+address+"/", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("User-Agent", "aws-sdk-go-v2/1.47.6 ua/2.1 os/linux lang/go#1.26.8 md/GOOS#linux md/GOARCH#amd64 api/dynamodb#1.73.0 m/E")
+	r.Header.Set("User-Agent", "aws-sdk-go-v2/1.47.6 ua/2.1 os/linux lang/go#1.26.8 md/GOOS#linux md/GOARCH#amd64 api/"+service+"#1.73.0 m/E")
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+c.Operation)
+	r.Header.Set("X-Amz-Target", target+c.Operation)
 	r.Header.Set("Accept-Encoding", "identity")
 	r.Header.Set("Amz-Sdk-Invocation-Id", "6dd0a6a4-5a0a-4d3e-9d52-7d3cd1a4b9a4")
 	r.Header.Set("Amz-Sdk-Request", "attempt=1; max=3")
 	if c.Credentials.AccessKeyID != "" {
-		awswire.Sign(r, body, c.Credentials, "us-east-1", "dynamodb", time.Now())
+		awswire.Sign(r, body, c.Credentials, "us-east-1", service, time.Now())
 	}
 	var wire bytes.Buffer
 	err = r.Write(&wire)

@@ -54,6 +54,10 @@ func takeCalls(s tableServer) (handler, error) {
 			if g, ok := s.(*tablesGatepost); ok {
 				return g.fill(r.Messages)
 			}
+		case "pipeline":
+			if p, ok := s.(pipeline); ok {
+				return runPipeline(p, r.Messages)
+			}
 		}
 		return answer{}, errors.New("unknown request")
 	}), nil
@@ -117,13 +121,19 @@ func (g *tablesGatepost) listen() (string, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
 	}
-	lookup := func(id string) (awswire.Credentials, bool) { return g.given, id == g.given.AccessKeyID }
+	return serveService(g.s, g.given)
+}
+
+// serveService is the AWS endpoint with one service, wired as package gatepost
+// wires it: it verifies signatures, on a port that takes TLS and plain.
+func serveService(s awswire.Service, given awswire.Credentials) (string, error) {
+	lookup := func(id string) (awswire.Credentials, bool) { return given, id == given.AccessKeyID }
 	verifier := awswire.NewVerifier(lookup, awswire.VerifierOptions{})
 	endpoint := &awswire.Endpoint{Check: func(r *http.Request, body []byte) error {
 		_, err := verifier.Verify(r, body, "")
 		return err
 	}}
-	endpoint.Register(g.s)
+	endpoint.Register(s)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -268,7 +278,7 @@ func newTablesFloor() (handler, error) {
 			"X-Amzn-Requestid: 9R3KMTCUVOOV0VCB9RAIPDUV13VKLJ1HB7GT2S2Q0EGBVUJCGAR0\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	}
 	return takeCalls(&tablesFloor{answers: map[string][]byte{
-		".PutItem\r": ready([]byte("{}")), ".GetItem\r": ready([]byte(`{"Item":` + benchItem("CONN#00001", 1) + `}`)), ".Query\r": ready(queryAnswer()),
+		".PutItem\r": ready([]byte("{}")), ".GetItem\r": ready([]byte(`{"Item":` + benchItem("CONN#00001", 1) + `}`)), ".Query\r": ready(queryAnswer()), ".SendMessage\r": ready([]byte(sendAnswer)),
 	}})
 }
 

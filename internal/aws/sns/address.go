@@ -118,17 +118,6 @@ func (s *Service) region(call *awswire.Call) (string, error) {
 	return call.Region, nil
 }
 
-var accountKey = regexp.MustCompile(`^[0-9]{12}$`)
-
-// account is whose topics a call is about. An access key of twelve digits names
-// it, as it does for queues; those given out here belong to the configured one.
-func (s *Service) account(call *awswire.Call) string {
-	if accountKey.MatchString(call.AccessKeyID) {
-		return call.AccessKeyID
-	}
-	return s.config.Account
-}
-
 // clip keeps hostile input from filling an error message.
 func clip(s string) string {
 	if len(s) > 100 {

@@ -78,7 +78,7 @@ func operate[In, Out any](run func(context.Context, *caller, *In) (*Out, error))
 		if err := awswire.DecodeQuery(call.Form, in); err != nil {
 			return nil, err
 		}
-		out, err := run(ctx, &caller{s, region, s.account(call), call.AccessKeyID != ""}, in)
+		out, err := run(ctx, &caller{s, region, call.Account(s.config.Account), call.AccessKeyID != ""}, in)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package sns
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"slices"
 )
 
@@ -15,6 +16,8 @@ type policyDocument struct {
 	ID        string            `json:"Id,omitempty"`
 	Statement []json.RawMessage `json:"Statement"`
 }
+
+var validAccount = regexp.MustCompile(`^[0-9]{12}$`)
 
 // labelOf is the Sid of a statement.
 func labelOf(statement json.RawMessage) string {
@@ -40,7 +43,7 @@ func addPermission(ctx context.Context, c *caller, in *addPermissionInput) (*non
 	}
 	principals, actions := make([]string, len(in.AWSAccountId)), make([]string, len(in.ActionName))
 	for i, account := range in.AWSAccountId {
-		if !accountKey.MatchString(account) {
+		if !validAccount.MatchString(account) {
 			return nil, invalidParameter("AWSAccountId: %s is not an account", clip(account))
 		}
 		principals[i] = "arn:aws:iam::" + account + ":root"
