@@ -1,0 +1,294 @@
+// Package kinesis owns data streams: Amazon Kinesis's API over the bus, for
+// clients and, in process, for event source mappings. A stream's shards are
+// journals of the bus, so what a put acknowledged is as safe as a message of a
+// queue.
+package kinesis
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatepost-dev/gatepost/internal/awswire"
+	"github.com/gatepost-dev/gatepost/internal/bus"
+)
+
+// Kinesis's own figures ("Quotas and limits" in the developer guide).
+const (
+	// MaxRecord is the largest record, its partition key included, in bytes.
+	MaxRecord = 1 << 20
+	// MaxShards is how many shards a stream may have here: each is a journal.
+	MaxShards = 100
+
+	maxKey           = 256
+	maxPutRecords    = 500
+	maxPutBytes      = 5 << 20
+	maxGetRecords    = 10_000
+	maxGetBytes      = 10 << 20
+	minRetention     = 24
+	maxRetention     = 8760
+	defaultShards    = 4 // of a stream on demand
+	defaultRetention = 24 * time.Hour
+	iteratorLife     = 5 * time.Minute
+)
+
+// Config says where streams live.
+type Config struct {
+	// Bus keeps the streams. It is opened before and closed after the Service.
+	Bus *bus.Bus
+	// Region is that of calls that name none, Account the owner of streams. Empty
+	// means us-east-1 and 000000000000.
+	Region, Account string
+	// Log gets what no caller can be told; nil means slog.Default().
+	Log *slog.Logger
+}
+
+// Service is the streams of all regions and the API to them. All methods may be
+// called together.
+type Service struct {
+	config Config
+
+	// admin is held while a stream is made, changed or deleted. It is taken before
+	// mu, never while holding it.
+	admin sync.Mutex
+
+	mu      sync.RWMutex
+	streams map[string]*stream // by ARN
+	closed  bool
+	calls   sync.WaitGroup
+	done    chan struct{} // closed by Close
+}
+
+// New returns the service with the streams that the bus holds.
+func New(ctx context.Context, cfg Config) (*Service, error) {
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1"
+	}
+	if cfg.Account == "" {
+		cfg.Account = "000000000000"
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Service{config: cfg, streams: make(map[string]*stream), done: make(chan struct{})}
+	if err := s.load(ctx); err != nil {
+		return nil, fmt.Errorf("recover data streams: %w", err)
+	}
+	return s, nil
+}
+
+// metadataKey is where a shard's journal says what it is.
+const metadataKey = "gatepost-kinesis"
+
+// shardRecord is what a journal of a shard knows of its stream. The first shard
+// speaks for all: a stream is there when its first shard is.
+type shardRecord struct {
+	Stream description `json:"stream"`
+	Shard  int         `json:"shard"`
+}
+
+// load finds the streams among the journals of the bus. A stream that a killed
+// process left half made has no first shard: what there is of it is dropped.
+func (s *Service) load(ctx context.Context) error {
+	journals, err := s.config.Bus.Journals(ctx)
+	if err != nil {
+		return err
+	}
+	found := make(map[string]map[int]*bus.Journal)
+	for _, j := range journals {
+		text, ours := j.Config().Metadata[metadataKey]
+		if !ours {
+			continue
+		}
+		var r shardRecord
+		if err := json.Unmarshal([]byte(text), &r); err != nil {
+			return fmt.Errorf("read what journal %s is: %w", j.Config().Name, err)
+		}
+		arn := r.Stream.ARN
+		if found[arn] == nil {
+			found[arn] = make(map[int]*bus.Journal)
+		}
+		found[arn][r.Shard] = j
+		if r.Shard == 0 {
+			s.streams[arn] = newStream(r.Stream)
+		}
+	}
+	for arn, shards := range found {
+		if err := s.adopt(ctx, s.streams[arn], shards); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) adopt(ctx context.Context, st *stream, shards map[int]*bus.Journal) error {
+	if st == nil || len(shards) < st.Shards {
+		for _, j := range shards {
+			if err := j.Drop(ctx); err != nil {
+				return err
+			}
+		}
+		if st != nil {
+			delete(s.streams, st.ARN)
+		}
+		return nil
+	}
+	for i := range st.shards {
+		if err := st.shards[i].open(ctx, shards[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends waiting reads and waits for running calls. It may be called twice;
+// calls after it fail.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if first {
+		close(s.done)
+	}
+	s.calls.Wait()
+	return nil
+}
+
+func (s *Service) begin() (done func(), err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, bus.ErrClosed
+	}
+	s.calls.Add(1)
+	return s.calls.Done, nil
+}
+
+// EnsureStream makes a stream, or leaves the one of that name as it is. shards
+// may be zero: then the stream has as many as one on demand.
+func (s *Service) EnsureStream(ctx context.Context, name string, shards int, retention time.Duration) error {
+	_, err := s.create(ctx, s.config.Region, name, shards, shards == 0, retention)
+	if e, ok := errors.AsType[*awswire.Error](err); ok && e.Code == "ResourceInUseException" {
+		return nil
+	}
+	return err
+}
+
+// Reset deletes every stream.
+func (s *Service) Reset(ctx context.Context) error {
+	s.mu.RLock()
+	all := make([]*stream, 0, len(s.streams))
+	for _, st := range s.streams {
+		all = append(all, st)
+	}
+	s.mu.RUnlock()
+	for _, st := range all {
+		if err := s.drop(ctx, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var streamName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
+
+// create makes a stream. Its first shard is made last: until then there is no
+// stream.
+func (s *Service) create(ctx context.Context, region, name string, shards int, onDemand bool, retention time.Duration) (*stream, error) {
+	if !streamName.MatchString(name) {
+		return nil, invalid("1 validation error detected: Value '%s' at 'streamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+", clip(name))
+	}
+	if onDemand && shards == 0 {
+		shards = defaultShards
+	}
+	if shards < 1 || shards > MaxShards {
+		return nil, invalid("1 validation error detected: Value '%d' at 'shardCount' failed to satisfy constraint: Member must be from 1 to %d", shards, MaxShards)
+	}
+	if retention == 0 {
+		retention = defaultRetention
+	}
+	s.admin.Lock()
+	defer s.admin.Unlock()
+	arn := "arn:aws:kinesis:" + region + ":" + s.config.Account + ":stream/" + name
+	if _, there := s.find(arn); there {
+		return nil, fault("ResourceInUseException", "Stream %s under account %s already exists.", name, s.config.Account)
+	}
+	st := newStream(description{ARN: arn, Name: name, Shards: shards, OnDemand: onDemand, Retention: retention, Created: time.Now().UTC()})
+	for i := range slices.Backward(st.shards) {
+		j, err := s.config.Bus.EnsureJournal(ctx, st.journal(i))
+		if err == nil {
+			err = st.shards[i].open(ctx, j)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams[arn] = st
+	return st, nil
+}
+
+// drop deletes a stream, its first shard first.
+func (s *Service) drop(ctx context.Context, st *stream) error {
+	s.admin.Lock()
+	defer s.admin.Unlock()
+	s.mu.Lock()
+	delete(s.streams, st.ARN)
+	s.mu.Unlock()
+	st.end()
+	for _, shard := range st.shards {
+		if err := shard.journal.Drop(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) find(arn string) (*stream, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st, ok := s.streams[arn]
+	return st, ok
+}
+
+// lookup finds the stream that a call names, by ARN or by name.
+func (c *caller) lookup(name, arn string) (*stream, error) {
+	switch {
+	case arn == "" && name == "":
+		return nil, invalid("Either StreamName or StreamARN must be given.")
+	case arn == "":
+		arn = "arn:aws:kinesis:" + c.region + ":" + c.config.Account + ":stream/" + name
+	default:
+		name = arn[strings.LastIndexByte(arn, '/')+1:]
+	}
+	st, ok := c.find(arn)
+	if !ok {
+		return nil, fault("ResourceNotFoundException", "Stream %s under account %s not found.", clip(name), c.config.Account)
+	}
+	return st, nil
+}
+
+func fault(code, format string, args ...any) *awswire.Error {
+	return awswire.Errorf(code, format, args...)
+}
+
+func invalid(format string, args ...any) *awswire.Error {
+	return fault("InvalidArgumentException", format, args...)
+}
+
+// clip keeps hostile input from filling an error message.
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "…"
+	}
+	return s
+}
