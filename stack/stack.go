@@ -24,6 +24,7 @@ type Stack struct {
 	Queues    []Queue              `json:"queues"`
 	Topics    []Topic              `json:"topics,omitempty"`
 	Tables    []Table              `json:"tables"`
+	Streams   []DataStream         `json:"streams,omitempty"`
 	Mappings  []EventSourceMapping `json:"mappings"`
 	Schedules []Schedule           `json:"schedules,omitempty"`
 	// Subscriptions are those of the topics.
@@ -266,6 +267,23 @@ type TableIndex struct {
 	NonKey     []string `json:"nonKey,omitempty"`
 }
 
+// DataStream is a stream of Kinesis.
+type DataStream struct {
+	LogicalID string `json:"logicalId"`
+	Name      string `json:"name"`
+	ARN       string `json:"arn"`
+	// Shards is 1 to 100; zero is as many as a stream on demand begins with.
+	Shards int `json:"shards,omitempty"`
+	// OnDemand is true for a stream that scales by itself on AWS. Here it keeps
+	// its shards.
+	OnDemand bool `json:"onDemand,omitempty"`
+	// Retention is 24 h to 365 days; zero means 24 h.
+	Retention time.Duration `json:"retention,omitempty"`
+	// Tags are returned to who asks, and do nothing.
+	Tags map[string]string `json:"tags,omitempty"`
+	Line int               `json:"line,omitempty"`
+}
+
 // EventSourceMapping feeds the messages of a queue, or the records of a stream,
 // to a function.
 type EventSourceMapping struct {
@@ -397,6 +415,16 @@ func (s *Stack) TopicByARN(arn string) *Topic {
 	for i := range s.Topics {
 		if s.Topics[i].ARN == arn {
 			return &s.Topics[i]
+		}
+	}
+	return nil
+}
+
+// StreamByARN returns the data stream with this ARN, or nil.
+func (s *Stack) StreamByARN(arn string) *DataStream {
+	for i := range s.Streams {
+		if s.Streams[i].ARN == arn {
+			return &s.Streams[i]
 		}
 	}
 	return nil

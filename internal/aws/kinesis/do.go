@@ -20,7 +20,7 @@ func (s *Service) QueryVersion() string { return "" }
 // caller is what an operation knows of its call beside the input.
 type caller struct {
 	*Service
-	region string
+	region, account string
 }
 
 // Do runs one call of the API, as awswire.Service wants it.
@@ -40,8 +40,15 @@ func (s *Service) Do(ctx context.Context, call *awswire.Call) (any, error) {
 			return nil, invalid("The credential's region %s is not valid.", clip(region))
 		}
 	}
-	return run(ctx, &caller{s, region}, call)
+	account := s.config.Account
+	if accountKey.MatchString(call.AccessKeyID) {
+		account = call.AccessKeyID
+	}
+	return run(ctx, &caller{s, region, account}, call)
 }
+
+// accountKey is an access key that names an account, as in other tools.
+var accountKey = regexp.MustCompile(`^[0-9]{12}$`)
 
 var validRegion = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 
@@ -98,11 +105,14 @@ func createStream(ctx context.Context, c *caller, in *createStreamInput) (*none,
 	if in.ShardCount != nil {
 		shards = *in.ShardCount
 	}
-	st, err := c.create(ctx, c.region, in.StreamName, shards, onDemand, 0)
-	if err != nil || len(in.Tags) == 0 {
+	d, err := c.describe(address{c.region, c.account, in.StreamName}, shards, onDemand, 0)
+	if err != nil {
 		return nil, err
 	}
-	return nil, st.alter(ctx, func(d *description) { d.Tags = in.Tags })
+	if d.Tags = in.Tags; len(d.Tags) > maxTags {
+		return nil, tooManyTags()
+	}
+	return nil, c.create(ctx, d)
 }
 
 func deleteStream(ctx context.Context, c *caller, in *named) (*none, error) {
@@ -286,7 +296,7 @@ func listStreams(_ context.Context, c *caller, in *listStreamsInput) (*listStrea
 		return nil, err
 	}
 	start := max(in.ExclusiveStartStreamName, in.NextToken)
-	prefix := "arn:aws:kinesis:" + c.region + ":"
+	prefix := address{c.region, c.account, ""}.arn()
 	c.mu.RLock()
 	arns := slices.Sorted(maps.Keys(c.streams))
 	c.mu.RUnlock()
@@ -320,7 +330,10 @@ func setRetention(ctx context.Context, c *caller, in *setRetentionInput) (*none,
 	if n := in.RetentionPeriodHours; n < minRetention || n > maxRetention {
 		return nil, invalid("The retention period is %d hours and must be from %d to %d.", n, minRetention, maxRetention)
 	}
-	return nil, st.alter(ctx, func(d *description) { d.Retention = time.Duration(in.RetentionPeriodHours) * time.Hour })
+	return nil, c.alter(ctx, st, func(d *description) error {
+		d.Retention = time.Duration(in.RetentionPeriodHours) * time.Hour
+		return nil
+	})
 }
 
 type describeLimitsOutput struct{ ShardLimit, OpenShardCount, OnDemandStreamCount, OnDemandStreamCountLimit int }
@@ -329,7 +342,11 @@ func describeLimits(_ context.Context, c *caller, _ *none) (*describeLimitsOutpu
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	out := &describeLimitsOutput{ShardLimit: 20_000, OnDemandStreamCountLimit: 50}
-	for _, st := range c.streams {
+	prefix := address{c.region, c.account, ""}.arn()
+	for arn, st := range c.streams {
+		if !strings.HasPrefix(arn, prefix) {
+			continue
+		}
 		out.OpenShardCount += len(st.shards)
 		if st.OnDemand {
 			out.OnDemandStreamCount++
@@ -347,20 +364,23 @@ type tagsInput struct {
 // maxTags is how many tags a stream may have.
 const maxTags = 50
 
+func tooManyTags() *awswire.Error { return invalid("A stream has at most %d tags.", maxTags) }
+
 func addTags(ctx context.Context, c *caller, in *tagsInput) (*none, error) {
 	st, err := c.lookup(in.StreamName, in.StreamARN)
 	if err != nil {
 		return nil, err
 	}
-	tags := maps.Clone(st.now().Tags)
-	if tags == nil {
-		tags = make(map[string]string)
-	}
-	maps.Copy(tags, in.Tags)
-	if len(tags) > maxTags {
-		return nil, invalid("A stream has at most %d tags.", maxTags)
-	}
-	return nil, st.alter(ctx, func(d *description) { d.Tags = tags })
+	return nil, c.alter(ctx, st, func(d *description) error {
+		tags := make(map[string]string)
+		maps.Copy(tags, d.Tags)
+		maps.Copy(tags, in.Tags)
+		if len(tags) > maxTags {
+			return tooManyTags()
+		}
+		d.Tags = tags
+		return nil
+	})
 }
 
 func removeTags(ctx context.Context, c *caller, in *tagsInput) (*none, error) {
@@ -368,11 +388,13 @@ func removeTags(ctx context.Context, c *caller, in *tagsInput) (*none, error) {
 	if err != nil {
 		return nil, err
 	}
-	tags := maps.Clone(st.now().Tags)
-	for _, key := range in.TagKeys {
-		delete(tags, key)
-	}
-	return nil, st.alter(ctx, func(d *description) { d.Tags = tags })
+	return nil, c.alter(ctx, st, func(d *description) error {
+		d.Tags = maps.Clone(d.Tags) // who reads them holds no lock
+		for _, key := range in.TagKeys {
+			delete(d.Tags, key)
+		}
+		return nil
+	})
 }
 
 type listTagsOutput struct {

@@ -7,7 +7,6 @@ package kinesis
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -29,7 +28,7 @@ const (
 
 	maxKey           = 256
 	maxPutRecords    = 500
-	maxPutBytes      = 5 << 20
+	maxPutBytes      = 10 << 20
 	maxGetRecords    = 10_000
 	maxGetBytes      = 10 << 20
 	minRetention     = 24
@@ -43,8 +42,8 @@ const (
 type Config struct {
 	// Bus keeps the streams. It is opened before and closed after the Service.
 	Bus *bus.Bus
-	// Region is that of calls that name none, Account the owner of streams. Empty
-	// means us-east-1 and 000000000000.
+	// Region and Account are those of calls that name none. Empty means us-east-1
+	// and 000000000000.
 	Region, Account string
 	// Log gets what no caller can be told; nil means slog.Default().
 	Log *slog.Logger
@@ -61,9 +60,11 @@ type Service struct {
 
 	mu      sync.RWMutex
 	streams map[string]*stream // by ARN
-	closed  bool
-	calls   sync.WaitGroup
-	done    chan struct{} // closed by Close
+	// declared are the streams that a template asked for in this process.
+	declared map[string]description
+	closed   bool
+	calls    sync.WaitGroup
+	done     chan struct{} // closed by Close
 }
 
 // New returns the service with the streams that the bus holds.
@@ -77,7 +78,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Service{config: cfg, streams: make(map[string]*stream), done: make(chan struct{})}
+	s := &Service{config: cfg, streams: make(map[string]*stream), declared: make(map[string]description), done: make(chan struct{})}
 	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("recover data streams: %w", err)
 	}
@@ -172,78 +173,85 @@ func (s *Service) begin() (done func(), err error) {
 	return s.calls.Done, nil
 }
 
-// EnsureStream makes a stream, or leaves the one of that name as it is. shards
-// may be zero: then the stream has as many as one on demand.
-func (s *Service) EnsureStream(ctx context.Context, name string, shards int, retention time.Duration) error {
-	_, err := s.create(ctx, s.config.Region, name, shards, shards == 0, retention)
-	if e, ok := errors.AsType[*awswire.Error](err); ok && e.Code == "ResourceInUseException" {
-		return nil
-	}
-	return err
+// address names a stream: each region of each account has its own.
+type address struct{ region, account, name string }
+
+func (a address) arn() string {
+	return "arn:aws:kinesis:" + a.region + ":" + a.account + ":stream/" + a.name
 }
 
-// Reset deletes every stream.
-func (s *Service) Reset(ctx context.Context) error {
-	s.mu.RLock()
-	all := make([]*stream, 0, len(s.streams))
-	for _, st := range s.streams {
-		all = append(all, st)
-	}
-	s.mu.RUnlock()
-	for _, st := range all {
-		if err := s.drop(ctx, st); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// accountOf returns the account in an ARN of ours.
+func accountOf(arn string) string { return strings.Split(arn, ":")[4] }
 
 var streamName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
 
-// create makes a stream. Its first shard is made last: until then there is no
-// stream.
-func (s *Service) create(ctx context.Context, region, name string, shards int, onDemand bool, retention time.Duration) (*stream, error) {
-	if !streamName.MatchString(name) {
-		return nil, invalid("1 validation error detected: Value '%s' at 'streamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+", clip(name))
+// describe checks what a stream is to be. Zero shards are as many as a stream on
+// demand has, zero retention is a day.
+func (s *Service) describe(at address, shards int, onDemand bool, retention time.Duration) (description, error) {
+	if !streamName.MatchString(at.name) {
+		return description{}, invalid("1 validation error detected: Value '%s' at 'streamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+", clip(at.name))
 	}
 	if onDemand && shards == 0 {
 		shards = defaultShards
 	}
 	if shards < 1 || shards > MaxShards {
-		return nil, invalid("1 validation error detected: Value '%d' at 'shardCount' failed to satisfy constraint: Member must be from 1 to %d", shards, MaxShards)
+		return description{}, invalid("1 validation error detected: Value '%d' at 'shardCount' failed to satisfy constraint: Member must be from 1 to %d", shards, MaxShards)
 	}
 	if retention == 0 {
 		retention = defaultRetention
 	}
+	return description{ARN: at.arn(), Name: at.name, Shards: shards, OnDemand: onDemand, Retention: retention}, nil
+}
+
+// create makes a stream that is not there. Its first shard is made last: until
+// then there is no stream.
+func (s *Service) create(ctx context.Context, d description) error {
 	s.admin.Lock()
 	defer s.admin.Unlock()
-	arn := "arn:aws:kinesis:" + region + ":" + s.config.Account + ":stream/" + name
-	if _, there := s.find(arn); there {
-		return nil, fault("ResourceInUseException", "Stream %s under account %s already exists.", name, s.config.Account)
+	if _, there := s.find(d.ARN); there {
+		return fault("ResourceInUseException", "Stream %s under account %s already exists.", d.Name, accountOf(d.ARN))
 	}
-	st := newStream(description{ARN: arn, Name: name, Shards: shards, OnDemand: onDemand, Retention: retention, Created: time.Now().UTC()})
+	return s.createLocked(ctx, d)
+}
+
+// createLocked is create with admin held.
+func (s *Service) createLocked(ctx context.Context, d description) error {
+	d.Created = time.Now().UTC()
+	st := newStream(d)
 	for i := range slices.Backward(st.shards) {
 		j, err := s.config.Bus.EnsureJournal(ctx, st.journal(i))
 		if err == nil {
 			err = st.shards[i].open(ctx, j)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.streams[arn] = st
-	return st, nil
+	s.streams[d.ARN] = st
+	return nil
 }
 
 // drop deletes a stream, its first shard first.
 func (s *Service) drop(ctx context.Context, st *stream) error {
 	s.admin.Lock()
 	defer s.admin.Unlock()
+	return s.dropLocked(ctx, st)
+}
+
+// dropLocked is drop with admin held. A stream that somebody else has deleted
+// meanwhile is left alone: its journals may be those of a new one.
+func (s *Service) dropLocked(ctx context.Context, st *stream) error {
 	s.mu.Lock()
-	delete(s.streams, st.ARN)
+	ours := s.streams[st.ARN] == st
+	if ours {
+		delete(s.streams, st.ARN)
+	}
 	s.mu.Unlock()
+	if !ours {
+		return nil
+	}
 	st.end()
 	for _, shard := range st.shards {
 		if err := shard.journal.Drop(ctx); err != nil {
@@ -251,6 +259,17 @@ func (s *Service) drop(ctx context.Context, st *stream) error {
 		}
 	}
 	return nil
+}
+
+// alter changes what may change of a stream, and keeps it. One that was deleted
+// meanwhile is not there.
+func (s *Service) alter(ctx context.Context, st *stream, change func(*description) error) error {
+	s.admin.Lock()
+	defer s.admin.Unlock()
+	if now, _ := s.find(st.ARN); now != st {
+		return noStream(st.Name, accountOf(st.ARN))
+	}
+	return st.alterLocked(ctx, change)
 }
 
 func (s *Service) find(arn string) (*stream, bool) {
@@ -266,15 +285,19 @@ func (c *caller) lookup(name, arn string) (*stream, error) {
 	case arn == "" && name == "":
 		return nil, invalid("Either StreamName or StreamARN must be given.")
 	case arn == "":
-		arn = "arn:aws:kinesis:" + c.region + ":" + c.config.Account + ":stream/" + name
+		arn = address{c.region, c.account, name}.arn()
 	default:
 		name = arn[strings.LastIndexByte(arn, '/')+1:]
 	}
 	st, ok := c.find(arn)
 	if !ok {
-		return nil, fault("ResourceNotFoundException", "Stream %s under account %s not found.", clip(name), c.config.Account)
+		return nil, noStream(name, c.account)
 	}
 	return st, nil
+}
+
+func noStream(name, account string) *awswire.Error {
+	return fault("ResourceNotFoundException", "Stream %s under account %s not found.", clip(name), account)
 }
 
 func fault(code, format string, args ...any) *awswire.Error {

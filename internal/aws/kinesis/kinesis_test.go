@@ -2,7 +2,6 @@ package kinesis_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -346,6 +345,7 @@ func TestRefusals(t *testing.T) {
 		"ResourceNotFoundException shard":    second(s.GetShardIterator(ctx, &sdk.GetShardIteratorInput{StreamName: name, ShardId: aws.String("shardId-000000000009"), ShardIteratorType: "LATEST"})),
 		"InvalidArgumentException sequence":  second(s.GetShardIterator(ctx, &sdk.GetShardIteratorInput{StreamName: name, ShardId: aws.String(shard), ShardIteratorType: "AT_SEQUENCE_NUMBER", StartingSequenceNumber: aws.String("12")})),
 		"InvalidArgumentException iterator":  second(s.GetRecords(ctx, &sdk.GetRecordsInput{ShardIterator: aws.String("bm9uc2Vuc2U=")})),
+		"InvalidArgumentException epoch":     second(s.GetShardIterator(ctx, &sdk.GetShardIteratorInput{StreamName: name, ShardId: aws.String(shard), ShardIteratorType: "AT_SEQUENCE_NUMBER", StartingSequenceNumber: aws.String("49" + strings.Repeat("0", 54))})),
 		"InvalidArgumentException limit":     second(s.GetRecords(ctx, &sdk.GetRecordsInput{ShardIterator: s.iterator(t, "s", shard, "LATEST", nil), Limit: aws.Int32(10_001)})),
 		"InvalidArgumentException retention": second(s.IncreaseStreamRetentionPeriod(ctx, &sdk.IncreaseStreamRetentionPeriodInput{StreamName: name, RetentionPeriodHours: aws.Int32(23)})),
 		"UnknownOperationException":          second(s.SplitShard(ctx, &sdk.SplitShardInput{StreamName: name, ShardToSplit: aws.String(shard), NewStartingHashKey: aws.String("1")})),
@@ -356,66 +356,26 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
-
-// TestReadWaits: a mapping's read returns as soon as there is a record, and ends
-// with its context, its time, the stream and the service.
-func TestReadWaits(t *testing.T) {
+// TestAccountsAreApart: an access key of twelve digits names an account.
+func TestAccountsAreApart(t *testing.T) {
 	s := open(t, t.TempDir())
-	s.made(t, "live", 1)
-	const arn, shard = "arn:aws:kinesis:eu-west-1:000000000000:stream/live", "shardId-000000000000"
-	type answer struct {
-		records []kinesis.Record
-		err     error
+	s.made(t, "mine", 1)
+	o := s.Client.Options()
+	o.Credentials = credentials.NewStaticCredentialsProvider("111111111111", "b", "")
+	other := sdk.New(o)
+	if _, err := other.DescribeStream(t.Context(), &sdk.DescribeStreamInput{StreamName: aws.String("mine")}); code(err) != "ResourceNotFoundException" {
+		t.Errorf("another account's stream: %v", err)
 	}
-	read := func(ctx context.Context, after uint64, wait time.Duration) <-chan answer {
-		out := make(chan answer, 1)
-		go func() {
-			records, err := s.Read(ctx, arn, shard, after, 10, wait)
-			out <- answer{records, err}
-		}()
-		return out
-	}
-	got := func(what string, from <-chan answer, want ...string) {
-		t.Helper()
-		select {
-		case a := <-from:
-			var data []string
-			for _, r := range a.records {
-				data = append(data, r.PartitionKey+"="+string(r.Data))
-			}
-			if a.err != nil || !slices.Equal(data, want) {
-				t.Errorf("%s: %v, %v; want %v", what, data, a.err, want)
-			}
-		case <-time.After(patience):
-			t.Fatalf("%s: the read has not ended", what)
-		}
-	}
-	waiting := read(t.Context(), 0, time.Hour)
-	s.put(t, "live", "k", "one")
-	got("a record came", waiting, "k=one")
-	got("there at once", read(t.Context(), 0, 0), "k=one")
-	got("the time is over", read(t.Context(), 1, time.Millisecond))
-	ctx, cancel := context.WithCancel(t.Context())
-	waiting = read(ctx, 1, time.Hour)
-	cancel()
-	got("the caller has gone", waiting)
-	waiting = read(t.Context(), 1, time.Hour)
-	if err := s.Reset(t.Context()); err != nil {
+	if _, err := other.CreateStream(t.Context(), &sdk.CreateStreamInput{StreamName: aws.String("mine"), ShardCount: aws.Int32(1)}); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case a := <-waiting:
-		if a.records != nil {
-			t.Errorf("a deleted stream has %v", a.records)
-		}
-	case <-time.After(patience):
-		t.Fatal("the read of a deleted stream has not ended")
-	}
-	if latest, err := s.Latest(arn, shard); err == nil {
-		t.Errorf("a deleted stream's newest is %d", latest)
+	d, err := other.DescribeStream(t.Context(), &sdk.DescribeStreamInput{StreamName: aws.String("mine")})
+	if err != nil || *d.StreamDescription.StreamARN != "arn:aws:kinesis:eu-west-1:111111111111:stream/mine" {
+		t.Errorf("%+v, %v", d, err)
 	}
 }
+
+func second[T any](_ T, err error) error { return err }
 
 func FuzzIterator(f *testing.F) {
 	s := open(f, f.TempDir())

@@ -31,6 +31,9 @@ func putRecord(ctx context.Context, c *caller, in *putRecordInput) (*putRecordOu
 		return nil, err
 	}
 	w := to.journal.Append(entry).Wait()[0]
+	if w.Err != nil && st.hasEnded() {
+		return nil, noStream(st.Name, c.account)
+	}
 	if w.Err != nil {
 		return nil, w.Err
 	}
@@ -80,7 +83,7 @@ func putRecords(ctx context.Context, c *caller, in *putRecordsInput) (*putRecord
 		size += len(r.Data) + len(r.PartitionKey)
 	}
 	if size > maxPutBytes {
-		return nil, invalid("Records size exceeds 5 MB limit")
+		return nil, invalid("Records size exceeds 10 MB limit")
 	}
 	for i := range entries {
 		receipts[i] = shards[i].journal.Append(entries[i])
@@ -91,7 +94,9 @@ func putRecords(ctx context.Context, c *caller, in *putRecordsInput) (*putRecord
 		if w.Err != nil {
 			out.FailedRecordCount++
 			out.Records[i] = putResult{ErrorCode: "InternalFailure", ErrorMessage: "Internal service failure."}
-			c.config.Log.Error("a record cannot be stored", "stream", st.Name, "error", w.Err)
+			if !st.hasEnded() {
+				c.config.Log.Error("a record cannot be stored", "stream", st.Name, "error", w.Err)
+			}
 			continue
 		}
 		shards[i].wrote(w.Sequence)

@@ -4,91 +4,164 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/bus"
 )
 
-// Record is one record of a shard.
-type Record struct {
-	// Sequence is the record's place in its shard, SequenceNumber the same as
-	// Kinesis writes it.
-	Sequence       uint64
-	SequenceNumber string
-	PartitionKey   string
-	Data           []byte
-	// Arrived is the approximate time of arrival.
-	Arrived time.Time
+// Position is a place in a shard. The zero value is the oldest record that is
+// left.
+type Position struct {
+	// After is the sequence number of the record before the place. When it is ""
+	// the others say where it is.
+	After string
+	// Latest is the place of what comes from now on.
+	Latest bool
+	// From, when set, is the place of the first record from this time on.
+	From time.Time
 }
 
-// Shard is one shard of a stream.
-type Shard struct{ ID string }
+// Reading is what one read has found.
+type Reading struct {
+	Records []Record
+	// Next is where to go on: its After is always set.
+	Next Position
+	// Trimmed is true when records before these were too old and are lost.
+	Trimmed bool
+}
 
-// Shards returns the shards of the stream with this ARN.
-func (s *Service) Shards(arn string) ([]Shard, error) {
-	st, ok := s.find(arn)
-	if !ok {
-		return nil, fault("ResourceNotFoundException", "There is no stream %s.", clip(arn))
+// Shards returns the ids of the shards of the stream with this ARN.
+func (s *Service) Shards(arn string) ([]string, error) {
+	st, err := s.stream(arn)
+	if err != nil {
+		return nil, err
 	}
-	var all []Shard
+	var all []string
 	for _, sh := range st.shards {
-		all = append(all, Shard{ID: sh.id()})
+		all = append(all, sh.id())
 	}
 	return all, nil
 }
 
-// Latest returns the place of a shard's newest record, 0 when it never had one:
-// reading after it gives what comes from now on.
-func (s *Service) Latest(arn, shardID string) (uint64, error) {
-	_, sh, err := s.shardOf(arn, shardID)
-	if err != nil {
-		return 0, err
-	}
-	last, _ := sh.newest()
-	return last, nil
-}
+// ErrNoStream is the error of Shards and Read for a stream that is not there.
+var ErrNoStream = errors.New("there is no such stream")
 
-func (s *Service) shardOf(arn, shardID string) (*stream, *shard, error) {
+func (s *Service) stream(arn string) (*stream, error) {
 	st, ok := s.find(arn)
 	if !ok {
-		return nil, nil, fault("ResourceNotFoundException", "There is no stream %s.", clip(arn))
+		return nil, fmt.Errorf("%w: %s", ErrNoStream, clip(arn))
 	}
-	sh, err := st.shard(shardID)
-	return st, sh, err
+	return st, nil
 }
 
-// Read returns up to most records of a shard that come after a place, oldest
-// first, and waits up to wait for the first. After 0 is from the oldest that is
-// still there. It returns nothing when the wait is over, ctx or the service has
-// ended, or the stream was deleted.
-func (s *Service) Read(ctx context.Context, arn, shardID string, after uint64, most int, wait time.Duration) ([]Record, error) {
+// Read returns up to most records of a shard from a position on, oldest first,
+// and waits up to wait for the first. It returns none when the wait is over, ctx
+// or the service has ended, or the stream was deleted. A position of a stream of
+// the same name that was deleted leads to the oldest record of this one.
+func (s *Service) Read(ctx context.Context, arn, shardID string, from Position, most int, wait time.Duration) (Reading, error) {
 	done, err := s.begin()
 	if err != nil {
-		return nil, err
+		return Reading{}, err
 	}
 	defer done()
-	st, sh, err := s.shardOf(arn, shardID)
+	st, err := s.stream(arn)
 	if err != nil {
-		return nil, err
+		return Reading{}, err
 	}
+	sh, err := st.shard(shardID)
+	if err != nil {
+		return Reading{}, err
+	}
+	after, err := sh.locate(ctx, from)
+	if err != nil {
+		return Reading{}, err
+	}
+	if s.await(ctx, st, sh, after, wait) {
+		return st.read(ctx, sh, after, most)
+	}
+	return Reading{Next: Position{After: sh.sequenceNumber(after)}}, nil
+}
+
+// await waits for a record after a place, and reports whether there is one.
+func (s *Service) await(ctx context.Context, st *stream, sh *shard, after uint64, wait time.Duration) bool {
 	limit := time.NewTimer(wait)
 	defer limit.Stop()
 	for {
 		last, more := sh.newest()
 		if last > after {
-			return sh.records(ctx, after+1, min(most, maxGetRecords))
+			return true
 		}
 		select {
 		case <-more:
 		case <-limit.C:
-			return nil, nil
+			return false
 		case <-ctx.Done():
-			return nil, nil
+			return false
 		case <-s.done:
-			return nil, nil
+			return false
 		case <-st.ended:
-			return nil, nil
+			return false
+		}
+	}
+}
+
+// read reads the records after a place.
+func (st *stream) read(ctx context.Context, sh *shard, after uint64, most int) (Reading, error) {
+	records, err := sh.records(ctx, after+1, min(most, maxGetRecords))
+	if err != nil && st.hasEnded() {
+		records, err = nil, nil
+	}
+	if err != nil {
+		return Reading{}, err
+	}
+	r := Reading{Records: records}
+	if len(records) > 0 {
+		r.Trimmed = after > 0 && records[0].number > max(after, sh.emptiedTo())+1
+		after = records[len(records)-1].number
+	} else if last, _ := sh.newest(); last > after { // all of them were too old
+		after = last
+	}
+	keep := st.now().Retention
+	for i := range records {
+		records[i].Expires = records[i].Arrived.Add(keep)
+	}
+	r.Next.After = sh.sequenceNumber(after)
+	return r, nil
+}
+
+// locate returns the number of the record before a position, 0 for none.
+func (s *shard) locate(ctx context.Context, at Position) (after uint64, err error) {
+	switch {
+	case at.After != "":
+		epoch, n, err := s.parseSequence(at.After)
+		if epoch != s.epoch {
+			n = 0
+		}
+		return n, err
+	case at.Latest:
+		last, _ := s.newest()
+		return last, nil
+	case !at.From.IsZero():
+		return s.before(ctx, at.From)
+	}
+	return 0, nil
+}
+
+// before returns the number of the last record that is older than a time.
+func (s *shard) before(ctx context.Context, at time.Time) (after uint64, err error) {
+	for {
+		records, err := s.records(ctx, after+1, maxGetRecords)
+		if err != nil || len(records) == 0 {
+			return after, err
+		}
+		for _, r := range records {
+			if !r.Arrived.Before(at) {
+				return after, nil
+			}
+			after = r.number
 		}
 	}
 }
@@ -110,7 +183,7 @@ func (s *shard) records(ctx context.Context, from uint64, most int) ([]Record, e
 
 func (s *shard) record(r bus.Recorded) (Record, error) {
 	key, data, err := unseal(r.Data)
-	return Record{Sequence: r.Sequence, SequenceNumber: s.sequenceNumber(r.Sequence), PartitionKey: key, Data: data, Arrived: r.At}, err
+	return Record{Shard: s.id(), SequenceNumber: s.sequenceNumber(r.Sequence), PartitionKey: key, Data: data, Arrived: r.At, number: r.Sequence}, err
 }
 
 // iterator is a place in a shard that a client holds. It need not be secret: who
@@ -168,7 +241,7 @@ func getShardIterator(ctx context.Context, c *caller, in *getShardIteratorInput)
 		}
 		it.At = time.UnixMilli(int64(*in.Timestamp * 1000)).UTC()
 	case "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER":
-		if it.Next, err = sh.parseSequence(in.StartingSequenceNumber); err != nil {
+		if it.Next, err = sh.numberOf(in.StartingSequenceNumber); err != nil {
 			return nil, err
 		}
 		if in.ShardIteratorType == "AFTER_SEQUENCE_NUMBER" {
@@ -210,7 +283,11 @@ func getRecords(ctx context.Context, c *caller, in *getRecordsInput) (*getRecord
 	if err != nil {
 		return nil, err
 	}
-	_, sh, err := c.shardOf(it.ARN, it.Shard)
+	st, err := c.lookup("", it.ARN)
+	if err != nil {
+		return nil, err
+	}
+	sh, err := st.shard(it.Shard)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +298,7 @@ func getRecords(ctx context.Context, c *caller, in *getRecordsInput) (*getRecord
 	out := &getRecordsOutput{Records: []recordOutput{}}
 	next := iterator{ARN: it.ARN, Shard: it.Shard, Next: it.Next, At: it.At, Made: time.Now().UTC()}
 	for _, r := range records {
-		next.Next = r.Sequence + 1
+		next.Next = r.number + 1
 		if r.Arrived.Before(it.At) {
 			continue
 		}

@@ -39,7 +39,11 @@ type stream struct {
 
 // shard is one sequence of records.
 type shard struct {
-	index   int
+	index int
+	// epoch is when the stream was made, in microseconds since 1970: it begins
+	// every sequence number, so that those of a stream which was deleted and made
+	// anew go on where the old one's ended.
+	epoch   int64
 	journal *bus.Journal
 
 	mu sync.Mutex
@@ -47,12 +51,14 @@ type shard struct {
 	// when there is one more.
 	last    uint64
 	changed chan struct{}
+	// emptied is the number up to which the records were deleted by a reset.
+	emptied uint64
 }
 
 func newStream(d description) *stream {
 	st := &stream{description: d, ended: make(chan struct{})}
 	for i := range d.Shards {
-		st.shards = append(st.shards, &shard{index: i, changed: make(chan struct{})})
+		st.shards = append(st.shards, &shard{index: i, epoch: d.Created.UnixMicro(), changed: make(chan struct{})})
 	}
 	return st
 }
@@ -84,6 +90,16 @@ func (s *shard) newest() (last uint64, more <-chan struct{}) {
 
 func (st *stream) end() { st.once.Do(func() { close(st.ended) }) }
 
+// hasEnded reports whether the stream was deleted.
+func (st *stream) hasEnded() bool {
+	select {
+	case <-st.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // journal describes the journal of a shard. Its name is for people to read, with
 // a hash, since names of streams are told apart by case and names of folders, on
 // some systems, are not.
@@ -100,17 +116,30 @@ func (st *stream) journal(i int) bus.JournalConfig {
 	}
 }
 
-// alter changes what may change of a stream, and keeps it.
-func (st *stream) alter(ctx context.Context, change func(*description)) error {
+// alterLocked is Service.alter with admin held.
+func (st *stream) alterLocked(ctx context.Context, change func(*description) error) error {
 	st.mu.Lock()
-	change(&st.description)
+	err := change(&st.description)
 	st.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	for i, s := range st.shards {
 		if err := s.journal.Update(ctx, st.journal(i)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// empty deletes the records of a shard; numbers go on.
+func (s *shard) empty(ctx context.Context) error {
+	last, _ := s.newest()
+	err := s.journal.Purge(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.emptied = max(s.emptied, last)
+	return err
 }
 
 // now returns what a stream is.
@@ -164,15 +193,40 @@ func (st *stream) shard(id string) (*shard, error) {
 
 // sequenceNumber writes a record's number as Kinesis does, in 56 digits: they
 // grow within a shard, and no two shards have the same.
-func (s *shard) sequenceNumber(n uint64) string { return fmt.Sprintf("49%050d%04d", n, s.index) }
+func (s *shard) sequenceNumber(n uint64) string {
+	return fmt.Sprintf("%s%016d%034d%04d", sequencePrefix, s.epoch, n, s.index)
+}
 
-// parseSequence reads a sequence number of the shard.
-func (s *shard) parseSequence(text string) (uint64, error) {
-	digits, ours := strings.CutPrefix(text, "49")
+// sequencePrefix begins the sequence numbers of Kinesis.
+const sequencePrefix = "49"
+
+// parseSequence takes a sequence number of the shard apart. It may be one of a
+// stream of the same name that was there before: then epoch is not the shard's.
+func (s *shard) parseSequence(text string) (epoch int64, n uint64, err error) {
+	digits, ours := strings.CutPrefix(text, sequencePrefix)
 	if ours && len(digits) == 54 && digits[50:] == fmt.Sprintf("%04d", s.index) {
-		if n, err := strconv.ParseUint(digits[:50], 10, 64); err == nil {
-			return n, nil
+		epoch, err = strconv.ParseInt(digits[:16], 10, 64)
+		if err == nil {
+			n, err = strconv.ParseUint(digits[16:50], 10, 64)
+		}
+		if err == nil {
+			return epoch, n, nil
 		}
 	}
-	return 0, invalid("StartingSequenceNumber %s used in GetShardIterator on shard %s is invalid because it did not come from this stream.", clip(text), s.id())
+	return 0, 0, fmt.Errorf("%q is not a sequence number of shard %s", clip(text), s.id())
+}
+
+// numberOf reads a sequence number that a client gives.
+func (s *shard) numberOf(text string) (uint64, error) {
+	epoch, n, err := s.parseSequence(text)
+	if err != nil || epoch != s.epoch {
+		return 0, invalid("StartingSequenceNumber %s used in GetShardIterator on shard %s is invalid because it did not come from this stream.", clip(text), s.id())
+	}
+	return n, nil
+}
+
+func (s *shard) emptiedTo() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.emptied
 }
