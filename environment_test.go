@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb"
+	"github.com/gatepost-dev/gatepost/internal/aws/kinesis"
 	"github.com/gatepost-dev/gatepost/internal/aws/sns"
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/management"
@@ -92,6 +93,7 @@ func TestRouteHost(t *testing.T) {
 	h := &house{endpoint: &awswire.Endpoint{}, topics: &sns.Service{}, apis: []*api{{
 		declared: &apigw.API{ID: "abcdefghij", Domains: []apigw.Domain{{Name: "ws.example.com"}}}, http: &management.Server{Handler: &management.Handler{}},
 	}}}
+	h.endpoint.Register(&kinesis.Service{})
 	for host, want := range map[string]string{
 		"abcdefghij.execute-api.us-east-1.amazonaws.com":     "api",
 		"abcdefghij.execute-api.ap-south-1.api.aws":          "api",
@@ -107,7 +109,7 @@ func TestRouteHost(t *testing.T) {
 		"sns.us-east-1.amazonaws.com":                    "aws",
 		"lambda.us-east-1.api.aws":                       "aws",
 		"streams.dynamodb.us-east-1.amazonaws.com":       "",
-		"kinesis.us-east-1.amazonaws.com":                "",
+		"kinesis.us-east-1.amazonaws.com":                "aws",
 		"s3.us-east-1.amazonaws.com":                     "",
 		"bucket.s3.amazonaws.com":                        "",
 		"ssm.us-east-1.amazonaws.com":                    "",

@@ -44,6 +44,7 @@ var floors = map[string]struct {
 	"internal/eventsource":             {3, "queues and streams to functions"},
 	"internal/aws/dynamodb":            {3, "tables"},
 	"internal/aws/sqs":                 {3, "queues"},
+	"internal/aws/kinesis":             {3, "data streams"},
 	"internal/aws/elsewhere":           {3, "services that somebody else runs"},
 	"internal/aws/lambda":              {3, "invocations, now and later"},
 	"internal/template":                {3, "templates to stacks"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatepost-dev/gatepost/internal/aws/dynamodb"
 	"github.com/gatepost-dev/gatepost/internal/aws/elsewhere"
+	"github.com/gatepost-dev/gatepost/internal/aws/kinesis"
 	"github.com/gatepost-dev/gatepost/internal/aws/lambda"
 	"github.com/gatepost-dev/gatepost/internal/aws/sns"
 	"github.com/gatepost-dev/gatepost/internal/aws/sqs"
@@ -48,6 +49,7 @@ type house struct {
 	bus       *bus.Bus
 	tables    *dynamodb.Service
 	queues    *sqs.Service
+	kinesis   *kinesis.Service
 	topics    *sns.Service
 	endpoint  *awswire.Endpoint
 	functions *function.Host
@@ -70,7 +72,7 @@ func open(ctx context.Context, cfg Config) (*house, error) {
 		h.onClose(func() error { h.unwatch(); return nil })
 	}
 	steps := []func(context.Context) error{
-		h.openData, h.openCA, h.openPorts, h.openElsewhere, h.openTables, h.openQueues, h.openEndpoint, h.openFunctions, h.openTopics, h.openLambda, h.openAPIs,
+		h.openData, h.openCA, h.openPorts, h.openElsewhere, h.openTables, h.openQueues, h.openStreams, h.openEndpoint, h.openFunctions, h.openTopics, h.openLambda, h.openAPIs,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -198,6 +200,7 @@ func (h *house) openEndpoint(context.Context) error {
 	h.endpoint.Register(h.tables)
 	h.endpoint.Register(h.tables.Streams())
 	h.endpoint.Register(h.queues)
+	h.endpoint.Register(h.kinesis)
 	return nil
 }
 

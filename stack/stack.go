@@ -267,12 +267,15 @@ type TableIndex struct {
 	NonKey     []string `json:"nonKey,omitempty"`
 }
 
+// MaxShards is how many shards a data stream may have here.
+const MaxShards = 100
+
 // DataStream is a stream of Kinesis.
 type DataStream struct {
 	LogicalID string `json:"logicalId"`
 	Name      string `json:"name"`
 	ARN       string `json:"arn"`
-	// Shards is 1 to 100; zero is as many as a stream on demand begins with.
+	// Shards is 1 to MaxShards; zero is as many as a stream on demand begins with.
 	Shards int `json:"shards,omitempty"`
 	// OnDemand is true for a stream that scales by itself on AWS. Here it keeps
 	// its shards.

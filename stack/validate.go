@@ -21,6 +21,7 @@ func (s *Stack) Validate() error {
 	v.queues()
 	v.topics()
 	v.tables()
+	v.streams()
 	v.mappings()
 	v.schedules()
 	v.apis()
@@ -69,6 +70,7 @@ var (
 	functionName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 	queueName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
 	topicName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,256}(\.fifo)?$`)
+	streamName   = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
 	tableName    = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
 )
 
@@ -210,6 +212,23 @@ func set(texts []string) map[string]bool {
 		all[t] = true
 	}
 	return all
+}
+
+func (v *validation) streams() {
+	streams := v.stack.Streams
+	v.names("data stream", streamName, collect(streams, func(d *DataStream) string { return d.Name }))
+	v.names("data stream's ARN", nil, collect(streams, func(d *DataStream) string { return d.ARN }))
+	for i := range streams {
+		d := &streams[i]
+		of := "data stream " + d.Name
+		v.inRange(of, "the number of shards", d.Shards, 0, MaxShards)
+		if d.Shards == 0 && !d.OnDemand {
+			v.addf("%s: it needs a number of shards, or OnDemand", of)
+		}
+		if d.Retention != 0 {
+			v.durationInRange(of, "the retention", d.Retention, 24*time.Hour, 365*24*time.Hour)
+		}
+	}
 }
 
 func (v *validation) tables() {

@@ -99,6 +99,13 @@ func TestValidateRefuses(t *testing.T) {
 		}},
 		{`queue socket-queue: it is its own dead-letter queue`, func(s *Stack) { s.Queues[0].Redrive.DeadLetterARN = "arn:queue" }},
 		{`"ab" is not a valid name of a table`, func(s *Stack) { s.Tables[0].Name = "ab" }},
+		{`"a b" is not a valid name of a data stream`, func(s *Stack) { s.Streams = []DataStream{{Name: "a b", ARN: "a", Shards: 1}} }},
+		{`data stream "s" is declared twice`, func(s *Stack) {
+			s.Streams = []DataStream{{Name: "s", ARN: "a", Shards: 1}, {Name: "s", ARN: "b", Shards: 1}}
+		}},
+		{`data stream s: it needs a number of shards`, func(s *Stack) { s.Streams = []DataStream{{Name: "s"}} }},
+		{`data stream s: the number of shards is 101`, func(s *Stack) { s.Streams = []DataStream{{Name: "s", Shards: MaxShards + 1}} }},
+		{`data stream s: the retention is 1h0m0s`, func(s *Stack) { s.Streams = []DataStream{{Name: "s", Shards: 1, Retention: time.Hour}} }},
 		{`table SocketRoster: the key must be one HASH attribute`, func(s *Stack) { s.Tables[0].Key[0].Type = "RANGE" }},
 		{`table SocketRoster: the key attribute "PX" has no type`, func(s *Stack) { s.Tables[0].Key[0].Attribute = "PX" }},
 		{`table SocketRoster: the attribute "PK" has the type "BOOL" and must have S, N or B`, func(s *Stack) { s.Tables[0].Attributes[0].Type = "BOOL" }},

@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/template"
@@ -82,7 +84,7 @@ func printParts(out io.Writer, s *stack.Stack, state func(function string) strin
 	if state == nil {
 		state = func(function string) string { return runtimeOf(s, function) }
 	}
-	for _, print := range []func(io.Writer, *stack.Stack, func(string) string){printRoutes, printMappings, printSchedules, printQueues, printTables} {
+	for _, print := range []func(io.Writer, *stack.Stack, func(string) string){printRoutes, printMappings, printSchedules, printQueues, printTables, printStreams} {
 		w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 		print(w, s, state)
 		w.Flush()
@@ -253,6 +255,20 @@ func printTables(w io.Writer, s *stack.Stack, _ func(string) string) {
 			ends = "never"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", t.Name, strings.Join(key, ", "), ends)
+	}
+}
+
+func printStreams(w io.Writer, s *stack.Stack, _ func(string) string) {
+	if len(s.Streams) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nSTREAM\tSHARDS\tRECORDS END AFTER")
+	for _, d := range s.Streams {
+		shards := "on demand"
+		if !d.OnDemand {
+			shards = strconv.Itoa(d.Shards)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d h\n", d.Name, shards, d.Retention/time.Hour)
 	}
 }
 

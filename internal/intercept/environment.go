@@ -31,7 +31,7 @@ type Surroundings struct {
 
 // servedVariables are the service-specific endpoint variables of what the AWS
 // endpoint serves ("Service-specific endpoints" in the AWS SDKs and Tools guide).
-var servedVariables = []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_SQS"}
+var servedVariables = []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_SQS"}
 
 const (
 	endpointVariable   = "AWS_ENDPOINT_URL"

@@ -29,7 +29,7 @@ func TestEnvironment(t *testing.T) {
 	want := map[string]string{
 		"AWS_ENDPOINT_URL":                         "http://127.0.0.1:4566",
 		"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:3001/main",
-		"AWS_ENDPOINT_URL_DYNAMODB":                "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:4566",
+		"AWS_ENDPOINT_URL_DYNAMODB":                "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_KINESIS": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:4566",
 		"AWS_ENDPOINT_URL_SNS": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:4566",
 		"HTTPS_PROXY": "http://f:p@127.0.0.1:9", "https_proxy": "http://f:p@127.0.0.1:9",
 		"NO_PROXY": "localhost,127.0.0.1,::1", "no_proxy": "localhost,127.0.0.1,::1",
@@ -91,7 +91,7 @@ func TestOwnValuesWin(t *testing.T) {
 		"options of Node.js":      {map[string]string{"NODE_OPTIONS": "--enable-source-maps"}, map[string]string{"NODE_OPTIONS": `--require "/my data/node-hook.cjs" --enable-source-maps`}},
 		"no options of Node.js":   {map[string]string{"NODE_OPTIONS": ""}, map[string]string{"NODE_OPTIONS": "-"}},
 		"a common endpoint": {map[string]string{"AWS_ENDPOINT_URL": "http://other:4566"},
-			map[string]string{"AWS_ENDPOINT_URL_SQS": "-", "AWS_ENDPOINT_URL_SNS": "-", "AWS_ENDPOINT_URL_DYNAMODB": "-", "AWS_ENDPOINT_URL_LAMBDA": "-", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "-"}},
+			map[string]string{"AWS_ENDPOINT_URL_SQS": "-", "AWS_ENDPOINT_URL_SNS": "-", "AWS_ENDPOINT_URL_DYNAMODB": "-", "AWS_ENDPOINT_URL_KINESIS": "-", "AWS_ENDPOINT_URL_LAMBDA": "-", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "-"}},
 		"an endpoint of one service": {map[string]string{"AWS_ENDPOINT_URL_SQS": "http://other:9324", "AWS_ENDPOINT_URL_S3": "http://other:9000"},
 			map[string]string{"AWS_ENDPOINT_URL_SQS": "http://other:9324", "AWS_ENDPOINT_URL_S3": "http://other:9000", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}},
 		"an empty variable that is none of ours": {map[string]string{"EMPTY": ""}, map[string]string{"EMPTY": ""}},

@@ -76,7 +76,7 @@ func parseAWSName(labels []string) AWSHost {
 }
 
 // plainServices are the services whose hosts have nothing before their names.
-var plainServices = []string{"sqs", "sns", "dynamodb", "lambda"}
+var plainServices = []string{"sqs", "sns", "dynamodb", "lambda", "kinesis"}
 
 // legacyQueue is SQS under its first name; without a region that is us-east-1.
 func legacyQueue(before []string) AWSHost {

@@ -5,7 +5,7 @@
 // The rules come from the CloudFormation user guide (template anatomy,
 // intrinsic functions, pseudo parameters), the resource references of
 // AWS::ApiGatewayV2, AWS::ApiGateway (keys and usage plans), AWS::Lambda,
-// AWS::SQS and AWS::DynamoDB, and the SAM specification.
+// AWS::SQS, AWS::DynamoDB and AWS::Kinesis, and the SAM specification.
 package template
 
 import (
@@ -236,6 +236,7 @@ func (l *loader) run(root *node) {
 	l.each(l.loadInvokeConfig, "AWS::Lambda::EventInvokeConfig")
 	l.each(l.loadTable, "AWS::DynamoDB::Table")
 	l.each(l.loadSimpleTable, "AWS::Serverless::SimpleTable")
+	l.each(l.loadStream, "AWS::Kinesis::Stream")
 	l.each(l.loadMapping, "AWS::Lambda::EventSourceMapping")
 	l.each(l.loadRule, "AWS::Events::Rule")
 	l.each(l.loadSchedule, "AWS::Scheduler::Schedule")

@@ -48,6 +48,7 @@ var runTypes = []string{
 	"AWS::Serverless::Function", "AWS::Serverless::WebSocketApi",
 	"AWS::Events::Rule", "AWS::Scheduler::Schedule",
 	"AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::DynamoDB::Table", "AWS::Serverless::SimpleTable",
+	"AWS::Kinesis::Stream",
 }
 
 // inertTypes mean nothing on one machine: permissions, which are not enforced

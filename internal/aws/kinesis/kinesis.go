@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/bus"
+	"github.com/gatepost-dev/gatepost/stack"
 )
 
 // Kinesis's own figures ("Quotas and limits" in the developer guide).
@@ -24,7 +25,7 @@ const (
 	// MaxRecord is the largest record, its partition key included, in bytes.
 	MaxRecord = 1 << 20
 	// MaxShards is how many shards a stream may have here: each is a journal.
-	MaxShards = 100
+	MaxShards = stack.MaxShards
 
 	maxKey           = 256
 	maxPutRecords    = 500
