@@ -11,6 +11,7 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/conn"
 	"github.com/gatepost-dev/gatepost/internal/gateway"
 	"github.com/gatepost-dev/gatepost/internal/integration"
+	"github.com/gatepost-dev/gatepost/internal/intercept"
 	"github.com/gatepost-dev/gatepost/internal/management"
 	"github.com/gatepost-dev/gatepost/internal/throttle"
 )
@@ -82,6 +83,7 @@ func (h *house) openAPIs(context.Context) error {
 func (h *house) httpServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
+		Protocols:         intercept.Protocols(),
 		ReadHeaderTimeout: h.cfg.Limits.Handshake,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,

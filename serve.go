@@ -69,7 +69,7 @@ func (h *house) serveHTTP(ctx context.Context, ln net.Listener, server *http.Ser
 		}
 	})
 	h.running.Go(func() {
-		err := intercept.Serve(ctx, ln, h.ca.TLSConfig(), func(c net.Conn, first []byte) {
+		err := intercept.Serve(ctx, ln, intercept.OfferHTTP2(h.ca.TLSConfig()), func(c net.Conn, first []byte) {
 			if plain.Hand(c, first) != nil {
 				c.Close()
 			}

@@ -154,10 +154,14 @@ func appendCanonicalHeaders(b []byte, r *http.Request, signed string) ([]byte, e
 	return b, nil
 }
 
+// authority is the host in HTTP/2 (RFC 9113 8.3.1). Clients that speak it may
+// sign it under this name.
+const authority = ":authority"
+
 // appendHeader appends the values of a header. Those that net/http takes out of
 // the header map are found where it puts them.
 func appendHeader(b []byte, r *http.Request, name string) ([]byte, bool) {
-	if name == "host" {
+	if name == "host" || name == authority {
 		host := r.Host
 		if host == "" {
 			host = r.URL.Host

@@ -202,7 +202,7 @@ func (sig *signature) check(want Scope, now time.Time) error {
 	if strings.Count(sig.signedHeaders, ";") >= maxSignedHeaders {
 		return incomplete("SignedHeaders names more than %d headers.", maxSignedHeaders)
 	}
-	if !sig.signs("host") {
+	if !sig.signs("host") && !sig.signs(authority) {
 		return refusal("InvalidSignatureException", "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	if sig.algorithm != sigAlgorithm {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -148,6 +149,33 @@ func messageOf(err error) string {
 		return e.Message
 	}
 	return ""
+}
+
+// TestAuthorityIsTheHost: clients of HTTP/2 sign the host under its name there.
+func TestAuthorityIsTheHost(t *testing.T) {
+	sign := func(host string) *http.Request {
+		r := newRequest(t, "POST", "https://localhost:3001/", []byte("{}"))
+		r.Header.Set("X-Amz-Date", suiteTime.UTC().Format("20060102T150405Z"))
+		scope := suiteTime.UTC().Format("20060102") + "/us-east-1/kinesis/aws4_request"
+		payload := sha256.Sum256([]byte("{}"))
+		canonical := "POST\n/\n\n:authority:" + host + "\nx-amz-date:" + r.Header.Get("X-Amz-Date") + "\n\n:authority;x-amz-date\n" + hex.EncodeToString(payload[:])
+		sum := sha256.Sum256([]byte(canonical))
+		key := []byte("AWS4" + suiteKey.SecretAccessKey)
+		for _, part := range append(strings.Split(scope, "/"), "AWS4-HMAC-SHA256\n"+r.Header.Get("X-Amz-Date")+"\n"+scope+"\n"+hex.EncodeToString(sum[:])) {
+			mac := hmac.New(sha256.New, key)
+			mac.Write([]byte(part))
+			key = mac.Sum(nil)
+		}
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+suiteKey.AccessKeyID+"/"+scope+", SignedHeaders=:authority;x-amz-date, Signature="+hex.EncodeToString(key))
+		return r
+	}
+	v := newTestVerifier(suiteTime, suiteKey)
+	if _, err := v.Verify(sign("localhost:3001"), []byte("{}"), "kinesis"); err != nil {
+		t.Error(err)
+	}
+	if _, err := v.Verify(sign("localhost:3002"), []byte("{}"), "kinesis"); err == nil {
+		t.Error("a signature of another host was taken")
+	}
 }
 
 // TestRefusals has one line for each way to be wrong, with AWS's code and text.

@@ -49,6 +49,7 @@ func newExchange(base context.Context, p *Proxy, addr net.Addr) *exchange {
 	}
 	x.inner = &http.Server{
 		Handler:           http.HandlerFunc(x.answer),
+		Protocols:         Protocols(),
 		ReadHeaderTimeout: handshakeTimeout,
 		IdleTimeout:       keepAliveIdle,
 		BaseContext:       func(net.Listener) context.Context { return base },
@@ -241,7 +242,7 @@ func (x *exchange) terminate(early []byte, c *answeredConn) (handed bool) {
 	if established(c.raw) != nil {
 		return false
 	}
-	secure, err := handshake(c.raw, early, x.proxy.CA.hostConfig(c.host), handshakeTimeout)
+	secure, err := handshake(c.raw, early, OfferHTTP2(x.proxy.CA.hostConfig(c.host)), handshakeTimeout)
 	if err != nil {
 		x.tell(c.function, c.host, "a call to "+c.host+" was not answered because its TLS handshake failed; does the program trust "+x.proxy.CA.CertFile()+"? "+err.Error(), true)
 		x.log.Warn("a function's call could not be answered; does its program trust the CA file?", "function", c.function, "host", c.host, "ca", x.proxy.CA.CertFile(), "error", err)

@@ -18,9 +18,9 @@ func streamTypes() map[string]resourceType {
 
 var streamNameForm = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
 
-// loadStream reads AWS::Kinesis::Stream; AWS's ranges are those of CreateStream
+// loadDataStream reads AWS::Kinesis::Stream; AWS's ranges are those of CreateStream
 // and IncreaseStreamRetentionPeriod in the Kinesis API reference.
-func (l *loader) loadStream(r *resource) {
+func (l *loader) loadDataStream(r *resource) {
 	p := l.properties(r)
 	d := stack.DataStream{LogicalID: r.id, Line: r.line, Name: l.name(p, "Name", streamNameForm, "1 to 128 letters, digits, dots, hyphens and underscores")}
 	if d.Name == "" {

@@ -236,7 +236,7 @@ func (l *loader) run(root *node) {
 	l.each(l.loadInvokeConfig, "AWS::Lambda::EventInvokeConfig")
 	l.each(l.loadTable, "AWS::DynamoDB::Table")
 	l.each(l.loadSimpleTable, "AWS::Serverless::SimpleTable")
-	l.each(l.loadStream, "AWS::Kinesis::Stream")
+	l.each(l.loadDataStream, "AWS::Kinesis::Stream")
 	l.each(l.loadMapping, "AWS::Lambda::EventSourceMapping")
 	l.each(l.loadRule, "AWS::Events::Rule")
 	l.each(l.loadSchedule, "AWS::Scheduler::Schedule")

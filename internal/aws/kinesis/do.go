@@ -40,15 +40,8 @@ func (s *Service) Do(ctx context.Context, call *awswire.Call) (any, error) {
 			return nil, invalid("The credential's region %s is not valid.", clip(region))
 		}
 	}
-	account := s.config.Account
-	if accountKey.MatchString(call.AccessKeyID) {
-		account = call.AccessKeyID
-	}
-	return run(ctx, &caller{s, region, account}, call)
+	return run(ctx, &caller{s, region, call.Account(s.config.Account)}, call)
 }
-
-// accountKey is an access key that names an account, as in other tools.
-var accountKey = regexp.MustCompile(`^[0-9]{12}$`)
 
 var validRegion = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 
