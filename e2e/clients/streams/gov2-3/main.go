@@ -1,0 +1,6 @@
+// Command gov2-3 is package sdk2 with the version of the SDK that go.mod names.
+package main
+
+import "streams/sdk2"
+
+func main() { sdk2.Run() }
