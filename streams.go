@@ -14,7 +14,10 @@ import (
 // streams returns the streams of a service for the mappings, or nil when there
 // are none here.
 func (h *house) streams(service string) eventsource.Stream {
-	if service == "dynamodb" && !h.isElsewhere(service) {
+	switch {
+	case service == "kinesis":
+		return dataStreams{h.kinesis, "arn:aws:iam::" + h.cfg.Stack.Account + ":role/" + readerRole}
+	case service == "dynamodb" && !h.isElsewhere(service):
 		return tableStreams{h.tables}
 	}
 	return nil

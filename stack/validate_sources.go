@@ -44,8 +44,9 @@ func (v *validation) mappings() {
 
 func (v *validation) streamMapping(of string, m *EventSourceMapping) {
 	s := m.Stream
-	if !slices.ContainsFunc(v.stack.Tables, func(t Table) bool { return t.ARN != "" && strings.HasPrefix(m.SourceARN, t.ARN+"/stream/") }) {
-		v.addf("%s: its source %q is not the stream of a table of this stack", of, m.SourceARN)
+	ofTable := slices.ContainsFunc(v.stack.Tables, func(t Table) bool { return t.ARN != "" && strings.HasPrefix(m.SourceARN, t.ARN+"/stream/") })
+	if !ofTable && v.stack.StreamByARN(m.SourceARN) == nil {
+		v.addf("%s: its source %q is neither a data stream nor the stream of a table of this stack", of, m.SourceARN)
 	}
 	v.oneOf(of, "the starting position", s.StartingPosition, []string{"", "TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"})
 	if s.StartingPosition == "" {

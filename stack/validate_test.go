@@ -118,7 +118,7 @@ func TestValidateRefuses(t *testing.T) {
 		{`event source mapping Messages: a batch size above 10 needs a batching window`, func(s *Stack) { s.Mappings[0].BatchSize = 11 }},
 		{`event source mapping Messages: the batching window is 5m1s`, func(s *Stack) { s.Mappings[0].Window = 301 * time.Second }},
 		{`event source mapping Messages: filter 1: a: the value must be a list or an object`, func(s *Stack) { s.Mappings[0].Filters = []string{`{"a":1}`} }},
-		{`event source mapping Messages: its source "arn:queue" is not the stream of a table of this stack`, func(s *Stack) { s.Mappings[0].Stream = stream() }},
+		{`event source mapping Messages: its source "arn:queue" is neither a data stream nor the stream of a table of this stack`, func(s *Stack) { s.Mappings[0].Stream = stream() }},
 		{`event source mapping Changes: the starting position is missing`, func(s *Stack) { s.Mappings[1].Stream.StartingPosition = "" }},
 		{`event source mapping Changes: the starting position is "FIRST" and must be one of`, func(s *Stack) { s.Mappings[1].Stream.StartingPosition = "FIRST" }},
 		{`event source mapping Changes: only streams of Kinesis have the starting position AT_TIMESTAMP`, func(s *Stack) { s.Mappings[1].Stream.StartingPosition = "AT_TIMESTAMP" }},

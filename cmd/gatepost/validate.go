@@ -184,6 +184,9 @@ func sourceName(s *stack.Stack, arn string) string {
 	if q := s.QueueByARN(arn); q != nil {
 		return q.Name
 	}
+	if d := s.StreamByARN(arn); d != nil {
+		return "stream " + d.Name
+	}
 	if table, _, ok := strings.Cut(arn, "/stream/"); ok {
 		return "stream of " + strings.TrimPrefix(lastPart(table), "table/")
 	}

@@ -60,10 +60,12 @@ func (l *loader) sourceOf(p *properties, source string) string {
 	switch {
 	case l.stack.QueueByARN(source) != nil:
 		return "sqs"
-	case l.hasStream(source):
+	case l.stack.StreamByARN(source) != nil, l.hasStream(source):
 		return "stream"
 	case isARN && parts[2] == "dynamodb":
 		l.problem(p.raw("EventSourceArn"), "the source is %s, which no table of this template has as its stream; give the StreamArn of an AWS::DynamoDB::Table that has a StreamSpecification", quote(source))
+	case isARN && parts[2] == "kinesis" && !strings.Contains(parts[5], "/consumer/"):
+		l.problem(p.raw("EventSourceArn"), "the source is %s, which no data stream of this template has as its ARN; give the Arn of an AWS::Kinesis::Stream", quote(source))
 	case isARN && parts[2] != "sqs":
 		l.note(p.resource, p.resource.line, "the mapping is left out: event sources of the kind "+quote(parts[2])+" are not supported yet")
 	default:

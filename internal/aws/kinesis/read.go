@@ -46,8 +46,11 @@ func (s *Service) Shards(arn string) ([]string, error) {
 	return all, nil
 }
 
-// ErrNoStream is the error of Shards and Read for a stream that is not there.
-var ErrNoStream = errors.New("there is no such stream")
+// The errors of Shards and Read for a stream, or a shard of it, that is not there.
+var (
+	ErrNoStream = errors.New("there is no such stream")
+	ErrNoShard  = errors.New("the stream has no such shard")
+)
 
 func (s *Service) stream(arn string) (*stream, error) {
 	st, ok := s.find(arn)
@@ -73,7 +76,7 @@ func (s *Service) Read(ctx context.Context, arn, shardID string, from Position, 
 	}
 	sh, err := st.shard(shardID)
 	if err != nil {
-		return Reading{}, err
+		return Reading{}, fmt.Errorf("%w: %w", ErrNoShard, err)
 	}
 	after, err := sh.locate(ctx, from)
 	if err != nil {
