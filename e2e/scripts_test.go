@@ -98,6 +98,7 @@ func TestScripts(t *testing.T) {
 			"gone":      gone,
 			"item":      item,
 			"changes":   changes,
+			"record":    record,
 		},
 	})
 }
