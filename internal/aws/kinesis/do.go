@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 )
@@ -102,8 +103,9 @@ func createStream(ctx context.Context, c *caller, in *createStreamInput) (*none,
 	if err != nil {
 		return nil, err
 	}
-	if d.Tags = in.Tags; len(d.Tags) > maxTags {
-		return nil, tooManyTags()
+	d.Tags = in.Tags
+	if err := checkTags(d.Tags); err != nil {
+		return nil, err
 	}
 	return nil, c.create(ctx, d)
 }
@@ -354,10 +356,25 @@ type tagsInput struct {
 	TagKeys               []string
 }
 
-// maxTags is how many tags a stream may have.
-const maxTags = 50
+// The bounds of a stream's tags: their number, and the characters of keys and
+// values ("AddTagsToStream" in the Kinesis API reference).
+const (
+	maxTags     = 50
+	maxTagKey   = 128
+	maxTagValue = 256
+)
 
-func tooManyTags() *awswire.Error { return invalid("A stream has at most %d tags.", maxTags) }
+func checkTags(tags map[string]string) error {
+	if len(tags) > maxTags {
+		return invalid("A stream has at most %d tags.", maxTags)
+	}
+	for key, value := range tags {
+		if n := utf8.RuneCountInString(key); n < 1 || n > maxTagKey || utf8.RuneCountInString(value) > maxTagValue {
+			return invalid("A tag has a key of 1 to %d characters and a value of at most %d: %s.", maxTagKey, maxTagValue, clip(key))
+		}
+	}
+	return nil
+}
 
 func addTags(ctx context.Context, c *caller, in *tagsInput) (*none, error) {
 	st, err := c.lookup(in.StreamName, in.StreamARN)
@@ -368,8 +385,8 @@ func addTags(ctx context.Context, c *caller, in *tagsInput) (*none, error) {
 		tags := make(map[string]string)
 		maps.Copy(tags, d.Tags)
 		maps.Copy(tags, in.Tags)
-		if len(tags) > maxTags {
-			return tooManyTags()
+		if err := checkTags(tags); err != nil {
+			return err
 		}
 		d.Tags = tags
 		return nil

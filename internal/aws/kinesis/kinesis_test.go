@@ -2,6 +2,7 @@ package kinesis_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -334,21 +335,26 @@ func TestRefusals(t *testing.T) {
 	ctx, name := t.Context(), aws.String("s")
 	const shard = "shardId-000000000000"
 	for want, err := range map[string]error{
-		"ResourceInUseException again":       second(s.CreateStream(ctx, &sdk.CreateStreamInput{StreamName: name, ShardCount: aws.Int32(1)})),
-		"InvalidArgumentException name":      second(s.CreateStream(ctx, &sdk.CreateStreamInput{StreamName: aws.String("a b"), ShardCount: aws.Int32(1)})),
-		"InvalidArgumentException shards":    second(s.CreateStream(ctx, &sdk.CreateStreamInput{StreamName: aws.String("t"), ShardCount: aws.Int32(kinesis.MaxShards + 1)})),
-		"ResourceNotFoundException put":      second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: aws.String("none"), PartitionKey: aws.String("k"), Data: []byte("x")})),
-		"InvalidArgumentException no key":    second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: name, PartitionKey: aws.String(""), Data: []byte("x")})),
-		"InvalidArgumentException long key":  second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: name, PartitionKey: aws.String(strings.Repeat("k", 257)), Data: []byte("x")})),
-		"InvalidArgumentException large":     second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: name, PartitionKey: aws.String("k"), Data: bytes.Repeat([]byte("x"), kinesis.MaxRecord)})),
-		"InvalidArgumentException hash":      second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: name, PartitionKey: aws.String("k"), ExplicitHashKey: aws.String("-1"), Data: []byte("x")})),
-		"ResourceNotFoundException shard":    second(s.GetShardIterator(ctx, &sdk.GetShardIteratorInput{StreamName: name, ShardId: aws.String("shardId-000000000009"), ShardIteratorType: "LATEST"})),
-		"InvalidArgumentException sequence":  second(s.GetShardIterator(ctx, &sdk.GetShardIteratorInput{StreamName: name, ShardId: aws.String(shard), ShardIteratorType: "AT_SEQUENCE_NUMBER", StartingSequenceNumber: aws.String("12")})),
-		"InvalidArgumentException iterator":  second(s.GetRecords(ctx, &sdk.GetRecordsInput{ShardIterator: aws.String("bm9uc2Vuc2U=")})),
-		"InvalidArgumentException epoch":     second(s.GetShardIterator(ctx, &sdk.GetShardIteratorInput{StreamName: name, ShardId: aws.String(shard), ShardIteratorType: "AT_SEQUENCE_NUMBER", StartingSequenceNumber: aws.String("49" + strings.Repeat("0", 54))})),
-		"InvalidArgumentException limit":     second(s.GetRecords(ctx, &sdk.GetRecordsInput{ShardIterator: s.iterator(t, "s", shard, "LATEST", nil), Limit: aws.Int32(10_001)})),
-		"InvalidArgumentException retention": second(s.IncreaseStreamRetentionPeriod(ctx, &sdk.IncreaseStreamRetentionPeriodInput{StreamName: name, RetentionPeriodHours: aws.Int32(23)})),
-		"UnknownOperationException":          second(s.SplitShard(ctx, &sdk.SplitShardInput{StreamName: name, ShardToSplit: aws.String(shard), NewStartingHashKey: aws.String("1")})),
+		"ResourceInUseException again":           second(s.CreateStream(ctx, &sdk.CreateStreamInput{StreamName: name, ShardCount: aws.Int32(1)})),
+		"InvalidArgumentException name":          second(s.CreateStream(ctx, &sdk.CreateStreamInput{StreamName: aws.String("a b"), ShardCount: aws.Int32(1)})),
+		"InvalidArgumentException shards":        second(s.CreateStream(ctx, &sdk.CreateStreamInput{StreamName: aws.String("t"), ShardCount: aws.Int32(kinesis.MaxShards + 1)})),
+		"ResourceNotFoundException put":          second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: aws.String("none"), PartitionKey: aws.String("k"), Data: []byte("x")})),
+		"InvalidArgumentException no key":        second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: name, PartitionKey: aws.String(""), Data: []byte("x")})),
+		"InvalidArgumentException long key":      second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: name, PartitionKey: aws.String(strings.Repeat("k", 257)), Data: []byte("x")})),
+		"InvalidArgumentException large":         second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: name, PartitionKey: aws.String("k"), Data: bytes.Repeat([]byte("x"), kinesis.MaxRecord)})),
+		"InvalidArgumentException hash":          second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: name, PartitionKey: aws.String("k"), ExplicitHashKey: aws.String("-1"), Data: []byte("x")})),
+		"ResourceNotFoundException shard":        second(s.GetShardIterator(ctx, &sdk.GetShardIteratorInput{StreamName: name, ShardId: aws.String("shardId-000000000009"), ShardIteratorType: "LATEST"})),
+		"InvalidArgumentException sequence":      second(s.GetShardIterator(ctx, &sdk.GetShardIteratorInput{StreamName: name, ShardId: aws.String(shard), ShardIteratorType: "AT_SEQUENCE_NUMBER", StartingSequenceNumber: aws.String("12")})),
+		"InvalidArgumentException iterator":      second(s.GetRecords(ctx, &sdk.GetRecordsInput{ShardIterator: aws.String("bm9uc2Vuc2U=")})),
+		"InvalidArgumentException hash 2^128":    second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: name, PartitionKey: aws.String("k"), ExplicitHashKey: aws.String("340282366920938463463374607431768211456"), Data: []byte("x")})),
+		"InvalidArgumentException digits":        second(s.PutRecord(ctx, &sdk.PutRecordInput{StreamName: name, PartitionKey: aws.String("k"), ExplicitHashKey: aws.String(strings.Repeat("1", 1<<20)), Data: []byte("x")})),
+		"InvalidArgumentException long iterator": second(s.GetRecords(ctx, &sdk.GetRecordsInput{ShardIterator: aws.String(strings.Repeat("A", 2000))})),
+		"InvalidArgumentException tag":           second(s.AddTagsToStream(ctx, &sdk.AddTagsToStreamInput{StreamName: name, Tags: map[string]string{"k": strings.Repeat("v", 257)}})),
+		"InvalidArgumentException tags":          second(s.AddTagsToStream(ctx, &sdk.AddTagsToStreamInput{StreamName: name, Tags: manyTags()})),
+		"InvalidArgumentException epoch":         second(s.GetShardIterator(ctx, &sdk.GetShardIteratorInput{StreamName: name, ShardId: aws.String(shard), ShardIteratorType: "AT_SEQUENCE_NUMBER", StartingSequenceNumber: aws.String("49" + strings.Repeat("0", 54))})),
+		"InvalidArgumentException limit":         second(s.GetRecords(ctx, &sdk.GetRecordsInput{ShardIterator: s.iterator(t, "s", shard, "LATEST", nil), Limit: aws.Int32(10_001)})),
+		"InvalidArgumentException retention":     second(s.IncreaseStreamRetentionPeriod(ctx, &sdk.IncreaseStreamRetentionPeriodInput{StreamName: name, RetentionPeriodHours: aws.Int32(23)})),
+		"UnknownOperationException":              second(s.SplitShard(ctx, &sdk.SplitShardInput{StreamName: name, ShardToSplit: aws.String(shard), NewStartingHashKey: aws.String("1")})),
 	} {
 		if got := code(err); got != strings.Fields(want)[0] {
 			t.Errorf("%s: %v", want, err)
@@ -375,17 +381,51 @@ func TestAccountsAreApart(t *testing.T) {
 	}
 }
 
+func manyTags() map[string]string {
+	tags := make(map[string]string)
+	for i := range 51 {
+		tags[fmt.Sprint("k", i)] = "v"
+	}
+	return tags
+}
+
 func second[T any](_ T, err error) error { return err }
 
+// FuzzSequence: no sequence number that a client makes up does harm.
+func FuzzSequence(f *testing.F) {
+	s := open(f, f.TempDir())
+	s.made(f, "s", 1)
+	f.Add(*s.put(f, "s", "k", "x").SequenceNumber)
+	f.Add("49" + strings.Repeat("0", 54))
+	f.Add("49" + strings.Repeat("9", 54))
+	f.Fuzz(func(t *testing.T, text string) {
+		s.refusesOnly(t, "GetShardIterator", map[string]string{
+			"StreamName": "s", "ShardId": "shardId-000000000000", "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": text,
+		}, "InvalidArgumentException")
+	})
+}
+
+// FuzzIterator: nor does an iterator.
 func FuzzIterator(f *testing.F) {
 	s := open(f, f.TempDir())
 	s.made(f, "s", 1)
-	f.Add(*s.iterator(f, "s", "shardId-000000000000", "LATEST", nil))
-	f.Add("e30=")
-	f.Fuzz(func(t *testing.T, text string) {
-		_, err := s.GetRecords(t.Context(), &sdk.GetRecordsInput{ShardIterator: &text})
-		if c := code(err); err != nil && !slices.Contains([]string{"InvalidArgumentException", "ExpiredIteratorException", "ResourceNotFoundException", "SerializationException"}, c) && !strings.Contains(c, "validation error") {
-			t.Fatalf("%q: %v", text, err)
-		}
+	text, err := base64.URLEncoding.DecodeString(*s.iterator(f, "s", "shardId-000000000000", "LATEST", nil))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte("{}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s.refusesOnly(t, "GetRecords", map[string]string{"ShardIterator": base64.URLEncoding.EncodeToString(text)},
+			"InvalidArgumentException", "ExpiredIteratorException", "ResourceNotFoundException")
 	})
+}
+
+// refusesOnly makes a call that may fail with these codes only.
+func (s *service) refusesOnly(t *testing.T, operation string, in map[string]string, codes ...string) {
+	t.Helper()
+	_, err := s.Do(t.Context(), &awswire.Call{Operation: operation, Body: awswire.MarshalJSON(in)})
+	if e, ok := errors.AsType[*awswire.Error](err); err != nil && (!ok || !slices.Contains(codes, e.Code)) {
+		t.Fatalf("%v: %v", in, err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/big"
+	"regexp"
 	"unicode/utf8"
 
 	"github.com/gatepost-dev/gatepost/internal/bus"
@@ -115,14 +116,20 @@ func (st *stream) entry(r putEntry) (*shard, bus.Entry, error) {
 	}
 	key := hashKey(r.PartitionKey)
 	if r.ExplicitHashKey != "" {
-		given, ok := new(big.Int).SetString(r.ExplicitHashKey, 10)
-		if !ok || given.Sign() < 0 || given.Cmp(keys) >= 0 {
+		given, ok := new(big.Int), decimal.MatchString(r.ExplicitHashKey)
+		if ok {
+			given.SetString(r.ExplicitHashKey, 10)
+		}
+		if !ok || given.Cmp(keys) >= 0 {
 			return nil, bus.Entry{}, invalid("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was %s", clip(r.ExplicitHashKey))
 		}
 		key = given
 	}
 	return st.shardFor(key), bus.Entry{Data: seal(r)}, nil
 }
+
+// decimal is the form of a hash key: no more digits than 128 bits have.
+var decimal = regexp.MustCompile(`^(0|[1-9][0-9]{0,38})$`)
 
 // seal puts a record into one piece: the key with its length, then the data.
 func seal(r putEntry) []byte {

@@ -201,7 +201,13 @@ type iterator struct {
 
 func (it iterator) String() string { return base64.URLEncoding.EncodeToString(awswire.MarshalJSON(it)) }
 
+// maxIterator is how long an iterator can be.
+const maxIterator = 1024
+
 func parseIterator(text string) (it iterator, err error) {
+	if len(text) > maxIterator {
+		return it, invalid("Invalid ShardIterator.")
+	}
 	data, err := base64.URLEncoding.DecodeString(text)
 	if err == nil {
 		err = json.Unmarshal(data, &it)
