@@ -38,7 +38,8 @@ type Config struct {
 	// process at a time may use a folder: its owner keeps others out.
 	Dir string
 	// Sync answers a publish only after fsync, so that an acknowledged message
-	// outlives a power failure; it costs about nine tenths of the throughput.
+	// outlives a power failure. Messages that come together share one; a lone
+	// caller waits for the disk each time.
 	// Without it a message is with the kernel when it is acknowledged, so it
 	// outlives the process (kill -9 too), and the disk has it 200 ms later.
 	Sync bool
@@ -58,6 +59,7 @@ type Bus struct {
 	js      jetstream.JetStream
 	storage jetstream.StorageType
 	log     *slog.Logger
+	sync    bool
 	// scratch is the folder that a bus without Config.Dir removes on Close.
 	scratch string
 	// done is closed when Close begins, to end waiting fetches.
@@ -71,7 +73,7 @@ func Open(cfg Config) (*Bus, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	b := &Bus{log: cfg.Log, storage: jetstream.FileStorage, done: make(chan struct{})}
+	b := &Bus{log: cfg.Log, storage: jetstream.FileStorage, sync: cfg.Sync, done: make(chan struct{})}
 	b.close = sync.OnceValue(b.shutdown)
 	if cfg.Dir == "" {
 		if err := b.useMemory(&cfg); err != nil {
@@ -92,7 +94,7 @@ func (b *Bus) useMemory(cfg *Config) error {
 	if err != nil {
 		return fmt.Errorf("make folder for the bus: %w", err)
 	}
-	b.scratch, b.storage, cfg.Dir = dir, jetstream.MemoryStorage, dir
+	b.scratch, b.storage, b.sync, cfg.Dir = dir, jetstream.MemoryStorage, false, dir
 	return nil
 }
 

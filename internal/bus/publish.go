@@ -28,7 +28,11 @@ type Message struct {
 func (q *WorkQueue) Publish(ctx context.Context, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	reply, err := q.bus.conn.RequestMsgWithContext(ctx, q.message(m))
+	msg := q.message(m)
+	if q.bus.sync && msg.Header == nil {
+		return wrap("publish to "+q.name, q.commits.write(ctx, q.bus, []*nats.Msg{msg})[0])
+	}
+	reply, err := q.bus.conn.RequestMsgWithContext(ctx, msg)
 	if err == nil {
 		err = published(reply)
 	}
@@ -41,8 +45,17 @@ func (q *WorkQueue) PublishAll(ctx context.Context, messages []Message) []error 
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	out := make([]*nats.Msg, len(messages))
+	plain := q.bus.sync
 	for i, m := range messages {
 		out[i] = q.message(m)
+		plain = plain && out[i].Header == nil
+	}
+	if plain {
+		results := q.commits.write(ctx, q.bus, out)
+		for i := range results {
+			results[i] = wrap("publish to "+q.name, results[i])
+		}
+		return results
 	}
 	replies, results := q.bus.exchange(ctx, out)
 	for i, reply := range replies {

@@ -40,10 +40,11 @@ type QueueConfig struct {
 // WorkQueue is a stream of messages, each of which goes to one fetcher at a
 // time until somebody acknowledges it. All methods may be called together.
 type WorkQueue struct {
-	bus    *Bus
-	name   string
-	stream jetstream.Stream
-	leases *leases
+	bus     *Bus
+	name    string
+	stream  jetstream.Stream
+	leases  *leases
+	commits *together
 
 	mu sync.Mutex
 	// config is what the queue was last told to be.
@@ -66,7 +67,7 @@ func (b *Bus) EnsureQueue(ctx context.Context, cfg QueueConfig) (*WorkQueue, err
 	if err := checkName(cfg.Name); err != nil {
 		return nil, err
 	}
-	q := &WorkQueue{bus: b, name: cfg.Name}
+	q := &WorkQueue{bus: b, name: cfg.Name, commits: newTogether()}
 	stream, err := q.update(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -100,7 +101,7 @@ func (b *Bus) openQueue(ctx context.Context, name string) (*WorkQueue, error) {
 		return nil, wrap("open work queue "+name, err)
 	}
 	info := stream.CachedInfo()
-	q := &WorkQueue{bus: b, name: name, stream: stream, config: queueConfig(info.Config), leases: newLeases(info.State.LastSeq)}
+	q := &WorkQueue{bus: b, name: name, stream: stream, config: queueConfig(info.Config), leases: newLeases(info.State.LastSeq), commits: newTogether()}
 	return q, q.readAckWait(ctx)
 }
 
@@ -156,18 +157,19 @@ func (q *WorkQueue) update(ctx context.Context, cfg QueueConfig) (jetstream.Stre
 // their own, which the consumer does not see.
 func (b *Bus) streamConfig(cfg QueueConfig) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:              cfg.Name,
-		Subjects:          []string{readySubject(cfg.Name), delayedSubject(cfg.Name, "*")},
-		Retention:         jetstream.WorkQueuePolicy,
-		Storage:           b.storage,
-		Discard:           jetstream.DiscardOld,
-		MaxAge:            cfg.Retention,
-		MaxMsgSize:        int32(cfg.MaxMessageSize),
-		Duplicates:        cfg.Duplicates,
-		Metadata:          cfg.Metadata,
-		AllowMsgSchedules: true,
-		AllowRollup:       true, // schedules are rolled up by subject
-		Replicas:          1,
+		Name:               cfg.Name,
+		Subjects:           []string{readySubject(cfg.Name), delayedSubject(cfg.Name, "*")},
+		Retention:          jetstream.WorkQueuePolicy,
+		Storage:            b.storage,
+		Discard:            jetstream.DiscardOld,
+		MaxAge:             cfg.Retention,
+		MaxMsgSize:         int32(cfg.MaxMessageSize),
+		Duplicates:         cfg.Duplicates,
+		Metadata:           cfg.Metadata,
+		AllowMsgSchedules:  true,
+		AllowRollup:        true, // schedules are rolled up by subject
+		AllowAtomicPublish: true, // see together.go
+		Replicas:           1,
 	}
 }
 
