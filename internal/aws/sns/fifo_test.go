@@ -133,7 +133,7 @@ func TestFIFODeadLetter(t *testing.T) {
 	t.Parallel()
 	f := start(t, "")
 	f.failing(func(d delivery) error {
-		if d.to == queueF && strings.Contains(d.queue.Body, "bad") {
+		if d.to == queueF && document(t, d.queue.Body)["Message"] == "bad" { // ids may have these letters, too
 			return errors.New("unreachable")
 		}
 		return nil
