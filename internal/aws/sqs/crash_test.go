@@ -115,9 +115,10 @@ func drainLoad(t *testing.T, f *fixture, arn string, owed, deleted map[string]bo
 	}
 }
 
-// workUntilKilled sends, receives and deletes, and says what was acknowledged.
+// workUntilKilled sends, receives and deletes, and says what was acknowledged. In
+// half of its lives it syncs, which writes messages in batches.
 func workUntilKilled(dir string) error {
-	b, err := bus.Open(bus.Config{Dir: dir})
+	b, err := bus.Open(bus.Config{Dir: dir, Sync: rand.IntN(2) == 0})
 	if err != nil {
 		return err
 	}
