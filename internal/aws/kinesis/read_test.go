@@ -77,6 +77,19 @@ func TestReadWaits(t *testing.T) {
 	if _, err := s.Read(t.Context(), liveARN, firstShard, latest, 1, time.Hour); !errors.Is(err, kinesis.ErrNoStream) {
 		t.Errorf("a stream that is not there: %v", err)
 	}
+	s.made(t, "live", 1)
+	waiting = s.readLive(t.Context(), oldest, time.Hour)
+	s.put(t, "live", "k", "two")
+	waiting = s.readLive(t.Context(), expect(t, "a stream made anew", waiting, "k=two"), time.Hour)
+	s.made(t, "other", 1) // meanwhile the read will have begun
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-waiting: // with nothing, or with an error if it came too late
+	case <-time.After(patience):
+		t.Fatal("the service has ended, and a read has not")
+	}
 }
 
 func (s *service) deleted(t testing.TB, name string) {
