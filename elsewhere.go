@@ -86,7 +86,7 @@ func (h *house) credentialsFor(ctx context.Context, t elsewhere.Target) (func(co
 // awsHandler answers AWS calls: those of services that are elsewhere by
 // forwarding them.
 func (h *house) awsHandler() http.Handler {
-	here := h.topics.Links(h.endpoint)
+	here := h.calls.before(h.topics.Links(h.endpoint))
 	if len(h.elsewhere) == 0 {
 		return here
 	}

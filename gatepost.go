@@ -122,6 +122,10 @@ type Config struct {
 	// the system has files there. What is in the data folder stays as it is, and is
 	// not seen. It goes before SyncEveryWrite.
 	Ephemeral bool
+	// AllowReset has POST /_gatepost/reset on the AWS endpoint's port empty
+	// everything, for tests that run beside this process: any program on this
+	// machine can do it then. Reset does it without.
+	AllowReset bool
 }
 
 // The shutdown takes two seconds at most. drainWithin bounds the $disconnect of

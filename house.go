@@ -62,11 +62,18 @@ type house struct {
 	stopPolling context.CancelFunc
 	stopServing context.CancelFunc
 	failed      chan error
+
+	// calls are the AWS calls under way. resetTurn has one place, for the reset
+	// that runs; draining is closed when there will be no other.
+	calls      turnstile
+	cutBatches context.CancelFunc
+	resetTurn  chan struct{}
+	draining   chan struct{}
 }
 
 // open opens every part, ground floor first, and serves nothing yet.
 func open(ctx context.Context, cfg Config) (*house, error) {
-	h := &house{cfg: cfg, feed: telemetry.NewFeed(), failed: make(chan error, 1)}
+	h := &house{cfg: cfg, feed: telemetry.NewFeed(), failed: make(chan error, 1), resetTurn: make(chan struct{}, 1), draining: make(chan struct{})}
 	if cfg.Watch != nil { // from the first event: functions may start while the rest opens
 		h.watched, h.unwatch = h.feed.Subscribe()
 		h.onClose(func() error { h.unwatch(); return nil })
@@ -252,7 +259,7 @@ func (h *house) openProxy() (err error) {
 // here; anywhere else it takes no others.
 func (h *house) checkAWS(at net.Addr) func(r *http.Request, body []byte) error {
 	verifier := h.strict
-	if tcp, ok := at.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+	if isLoopback(at) {
 		verifier = h.lenient
 	}
 	return func(r *http.Request, body []byte) error {

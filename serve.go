@@ -29,7 +29,7 @@ func (h *house) serve() error {
 			h.fail(fmt.Errorf("serve the functions' proxy: %w", err))
 		}
 	})
-	h.serveHTTP(ctx, h.aws, h.httpServer(h.metadata.before(h.awsHandler())))
+	h.serveHTTP(ctx, h.aws, h.httpServer(h.metadata.before(h.beforeReset(h.awsHandler()))))
 	h.serveHTTP(ctx, h.admin, h.httpServer(console.Handler(h, h.secrets.AdminToken)))
 	if err := h.pollSources(); err != nil {
 		stop()
@@ -117,6 +117,7 @@ func (h *house) run() instance.Run {
 func (h *house) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
 	defer cancel()
+	h.noMoreResets(ctx)
 	h.stopPolling()
 	h.polling.Go(func() { h.lambda.Pause(ctx) })
 	var errs []error

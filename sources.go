@@ -23,7 +23,7 @@ func (h *house) pollSources() error {
 		return fmt.Errorf("open the checkpoints: %w", err)
 	}
 	cfg := eventsource.Config{
-		Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, Invoker: h.functions, Queues: h.queueSource(), Streams: h.streams,
+		Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, Invoker: h.newBatches(), Queues: h.queueSource(), Streams: h.streams,
 		Checkpoints: checkpoints, Destination: recordDestination{recordQueues{h.queueSender()}, recordTopics{h.topics}}, Feed: h.feed, Log: h.cfg.Log,
 	}
 	for _, m := range h.cfg.Stack.Mappings {

@@ -21,6 +21,15 @@ func (h *house) openTopics(ctx context.Context) (err error) {
 		return fmt.Errorf("open the topics: %w", err)
 	}
 	h.onClose(h.topics.Close)
+	if err := h.declareTopics(ctx); err != nil {
+		return err
+	}
+	h.endpoint.Register(h.topics)
+	return nil
+}
+
+// declareTopics makes what the stack declares.
+func (h *house) declareTopics(ctx context.Context) error {
 	for _, t := range h.cfg.Stack.Topics {
 		if err := h.topics.EnsureTopic(ctx, sns.TopicSpec{Name: t.Name, ARN: t.ARN, Attributes: t.Attributes, Tags: t.Tags}); err != nil {
 			return fmt.Errorf("make the topic %s: %w", t.Name, err)
@@ -33,8 +42,20 @@ func (h *house) openTopics(ctx context.Context) (err error) {
 	if err := h.topics.EnsureSubscriptions(ctx, specs); err != nil {
 		return fmt.Errorf("subscribe to the topics: %w", err)
 	}
-	h.endpoint.Register(h.topics)
 	return nil
+}
+
+// declaredTopics are topics that are made again when they have been emptied.
+type declaredTopics struct {
+	*sns.Service
+	house *house
+}
+
+// Reset empties the topics. Deliveries that have begun get a moment to end.
+func (t declaredTopics) Reset(ctx context.Context) error {
+	ending, cancel := context.WithTimeout(ctx, endingWithin)
+	defer cancel()
+	return errors.Join(t.Service.Reset(ending), t.house.declareTopics(ctx))
 }
 
 // queueEnds makes queues the ends of subscriptions.

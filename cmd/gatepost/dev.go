@@ -35,6 +35,7 @@ type places struct {
 	// Lambda waits one and two minutes, which nobody does at a desk.
 	AsyncRetries []time.Duration `default:"1s,2s" placeholder:"WAIT,WAIT" help:"How long to wait before an asynchronous invocation that failed is tried again; Lambda waits 1m,2m."`
 	Quiet        bool            `short:"q" help:"Print the addresses only, not what happens."`
+	Reset        string          `enum:"on,off" default:"on" placeholder:"on|off" help:"Whether 'gatepost reset' and POST /_gatepost/reset on the AWS endpoint empty everything that is kept."`
 	Verbose      bool            `short:"v" help:"Print Gatepost's own log too."`
 	// Only memory has a switch: a build for another machine may need much more.
 	MemoryLimit string `enum:"on,off" default:"on" placeholder:"on|off" help:"Kill a function that uses more memory than its MemorySize, as Lambda does (on Linux), or not."`
@@ -121,6 +122,7 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 		NoMemoryLimit: p.MemoryLimit == "off",
 		Ephemeral:     p.Ephemeral, SyncEveryWrite: p.Sync,
 		KeepRunning: keepRunning,
+		AllowReset:  p.Reset == "on",
 		Debug:       debug,
 	}
 	server, err := gatepost.New(cfg)

@@ -39,6 +39,7 @@ type cli struct {
 	Queue    queueCommand    `cmd:"" help:"Work with the queues of the running instance."`
 	Topic    topicCommand    `cmd:"" help:"Work with the topics of the running instance."`
 	Schedule scheduleCommand `cmd:"" help:"Work with the schedules of the running instance."`
+	Reset    resetCommand    `cmd:"" help:"Empty everything between two tests: items, messages, and what calls have made."`
 	Keys     keysCommand     `cmd:"" help:"List the API keys of the running instance."`
 	Limits   limitsCommand   `cmd:"" help:"List the limits that --limit changes, with their defaults."`
 	Validate validateCommand `cmd:"" help:"Load a template and print what would run and what is skipped."`

@@ -107,7 +107,7 @@ func guard(next http.Handler, token string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		switch {
-		case !isLoopback(r.Host):
+		case !IsLoopback(r.Host):
 			http.Error(w, "The admin API answers on loopback names only.", http.StatusForbidden)
 		case subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1:
 			http.Error(w, "The admin API needs the token of the data folder's credentials.json: Authorization: Bearer TOKEN.", http.StatusUnauthorized)
@@ -117,7 +117,9 @@ func guard(next http.Handler, token string) http.Handler {
 	})
 }
 
-func isLoopback(host string) bool {
+// IsLoopback reports whether a request's Host names this machine alone: localhost
+// or a loopback address, with a port or without.
+func IsLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}

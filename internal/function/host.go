@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -111,6 +112,11 @@ type Host struct {
 	functions map[string]*function
 	order     []*function // as added
 	down      bool        // Close was called
+	// held, while Renew runs, is closed when invocations may begin again.
+	held chan struct{}
+	// entering counts invocations that are past held and not with their function
+	// yet.
+	entering atomic.Int64
 }
 
 // NewHost returns a host without functions. It must be closed.
@@ -245,7 +251,9 @@ func (h *Host) InvokeCall(ctx context.Context, function string, c Call) ([]byte,
 	if err := ctx.Err(); err != nil {
 		return nil, gaveUp(function, err)
 	}
-	f.begin(inv)
+	if err := h.admit(ctx, f, inv); err != nil {
+		return nil, gaveUp(function, err)
+	}
 	select {
 	case <-inv.done:
 		return inv.response, inv.err

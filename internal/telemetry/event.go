@@ -21,6 +21,7 @@ const (
 	Delivered    Kind = "delivered"    // a batch went through a mapping
 	DeadLettered Kind = "deadletter"   // a message moved to a dead-letter queue
 	Intercepted  Kind = "intercepted"  // a function's call went through the proxy
+	Reset        Kind = "reset"        // everything that is kept was emptied
 )
 
 // Event is one thing that happened. Fields that do not apply are empty.

@@ -158,12 +158,13 @@ type Service struct {
 	taking, running        context.Context
 	stopTaking, cutRunning context.CancelFunc
 
-	// admin is held while a queue is made. It is taken before mu, never while
-	// holding it.
+	// admin is held while a queue is made, and while all are emptied. It is taken
+	// before mu, never while holding it.
 	admin sync.Mutex
 
 	mu      sync.RWMutex
 	queues  map[string]queue // of asynchronous invocations, by function
+	round   round
 	started bool
 	closed  bool
 	// calls counts running calls, pollers those who take invocations.
@@ -200,6 +201,7 @@ func newService(cfg Config) (*Service, error) {
 	s := &Service{config: cfg, configs: configs, queues: make(map[string]queue)}
 	s.taking, s.stopTaking = context.WithCancel(context.Background())
 	s.running, s.cutRunning = context.WithCancel(context.Background())
+	s.round = s.newRound()
 	return s, nil
 }
 

@@ -35,32 +35,33 @@ type worker struct {
 	*Service
 	function string
 	queue    queue
+	round    round
 }
 
 // pollLocked starts as many pollers as invocations of the function may run at a
 // time.
 func (s *Service) pollLocked(function string, q queue) {
-	w := &worker{s, function, q}
+	w := &worker{s, function, q, s.round}
 	for range s.config.Concurrency {
 		s.pollers.Go(w.poll)
 	}
 }
 
-// poll runs one invocation after the other until Close.
+// poll runs one invocation after the other until Close or Reset.
 func (w *worker) poll() {
-	for w.taking.Err() == nil {
-		got, err := w.queue.Fetch(w.taking, 1, fetchWait)
+	for w.round.taking.Err() == nil {
+		got, err := w.queue.Fetch(w.round.taking, 1, fetchWait)
 		for _, d := range got {
 			w.attempt(d)
 		}
-		if err == nil || w.taking.Err() != nil {
+		if err == nil || w.round.taking.Err() != nil {
 			continue
 		}
 		if errors.Is(err, bus.ErrNoQueue) || errors.Is(err, bus.ErrClosed) {
 			return
 		}
 		w.config.Log.Error("asynchronous invocations cannot be fetched; trying again", "function", w.function, "error", err)
-		pause(w.taking, pauseAfter)
+		pause(w.round.taking, pauseAfter)
 	}
 }
 
@@ -97,7 +98,7 @@ func (w *worker) attempt(d bus.Delivery) {
 	lost := max(d.Count-1, 0)
 	e.Attempts, e.Faults = e.Attempts+lost, e.Faults+lost
 	release := w.hold(d)
-	next, wait := w.advance(w.running, e)
+	next, wait := w.advance(w.round.running, e)
 	release()
 	switch next {
 	case finished:

@@ -173,8 +173,12 @@ func (s *Service) deliverLocked(sub *subscription) {
 		return
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
-	sub.stop = cancel
-	s.work.Go(func() { sub.deliver(ctx) })
+	sub.stop, sub.ended = cancel, make(chan struct{})
+	ended := sub.ended
+	s.work.Go(func() {
+		defer close(ended)
+		sub.deliver(ctx)
+	})
 }
 
 // Close ends the deliveries, giving back what was on its way, and waits for

@@ -82,8 +82,9 @@ type subscription struct {
 	current atomic.Pointer[settled]
 	pace    pace
 	// stop lets no further delivery begin; nil while none may. It is guarded by
-	// the service's mu.
-	stop func()
+	// the service's mu, as is ended, which is closed after the last one.
+	stop  func()
+	ended chan struct{}
 }
 
 // settled is a record with what is read out of its attributes.
