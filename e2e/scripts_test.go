@@ -96,6 +96,7 @@ func TestScripts(t *testing.T) {
 			"churn":     churn,
 			"packages":  packages,
 			"gone":      gone,
+			"made":      made,
 			"item":      item,
 			"changes":   changes,
 			"record":    record,
