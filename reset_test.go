@@ -41,7 +41,9 @@ func resetSystem() *stack.Stack {
 	return s
 }
 
-func nothing() gatepost.Handler { return gatepost.NewHandler(func(context.Context) error { return nil }) }
+func nothing() gatepost.Handler {
+	return gatepost.NewHandler(func(context.Context) error { return nil })
+}
 
 // clients are the SDK's, of one region and account.
 type clients struct {
@@ -95,6 +97,13 @@ func put(ctx context.Context, c clients, table string) error {
 	return err
 }
 
+// tableOf is a table whose items have the key pk, a string.
+func tableOf(name string) *dynamodb.CreateTableInput {
+	return &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}}}
+}
+
 func (c clients) items(t *testing.T, table string) int32 {
 	t.Helper()
 	out, err := c.tables.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
@@ -122,9 +131,7 @@ func TestReset(t *testing.T) {
 	for _, c := range []clients{own, other} {
 		_, err1 := c.queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("made")})
 		_, err2 := c.topics.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("made")})
-		_, err3 := c.tables.CreateTable(t.Context(), &dynamodb.CreateTableInput{TableName: aws.String("made"), BillingMode: types.BillingModePayPerRequest,
-			KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
-			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}}})
+		_, err3 := c.tables.CreateTable(t.Context(), tableOf("made"))
 		if err := errors.Join(err1, err2, err3, put(t.Context(), c, "made")); err != nil {
 			t.Fatal(err)
 		}

@@ -10,8 +10,8 @@ import (
 // request is a call whose path has been read.
 type request struct {
 	*awswire.RESTCall
-	// region is where the call's functions are.
-	region string
+	// region and account are where the call's functions are.
+	region, account string
 	// args stand for the {} of the operation's path.
 	args []string
 }
@@ -41,7 +41,7 @@ func (s *Service) DoREST(ctx context.Context, call *awswire.RESTCall) (*awswire.
 	if !ok {
 		return nil, unknownOperation(name, call)
 	}
-	c := &request{RESTCall: call, region: call.Region, args: args}
+	c := &request{RESTCall: call, region: call.Region, account: s.account(call), args: args}
 	if c.region == "" {
 		c.region = s.config.Region
 	}
@@ -73,6 +73,6 @@ func (s *Service) function(c *request, action string) (Function, reference, erro
 	if err != nil {
 		return Function{}, ref, err
 	}
-	f, err := s.resolve(ref, c.region, action)
+	f, err := s.resolve(ref, c.region, c.account, action)
 	return f, ref, err
 }

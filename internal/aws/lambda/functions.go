@@ -86,7 +86,7 @@ func (s *Service) listFunctions(_ context.Context, c *request) (*awswire.RESTAns
 		NextMarker *string
 	}
 	out.Functions = []configuration{}
-	if c.region != s.config.Region {
+	if c.region != s.config.Region || c.account != s.config.Account {
 		return answer(out)
 	}
 	all := s.config.Functions.List()

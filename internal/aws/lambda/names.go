@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/gatepost-dev/gatepost/internal/awswire"
 )
 
 // ErrNoFunction: there is no function of that name here.
@@ -90,18 +92,28 @@ func partition(region string) string {
 	return "aws"
 }
 
-// resolve finds the function that a reference names, seen from a region, or says
-// in Lambda's words why there is none. action is the IAM action that is wanted
-// of it.
-func (s *Service) resolve(r reference, region, action string) (Function, error) {
+// account is who calls. An access key of twelve digits names it, as it does for
+// queues and tables; the functions are those of the configured one.
+func (s *Service) account(call *awswire.RESTCall) string {
+	if accountKey.MatchString(call.AccessKeyID) {
+		return call.AccessKeyID
+	}
+	return s.config.Account
+}
+
+var accountKey = regexp.MustCompile(`^[0-9]{12}$`)
+
+// resolve finds the function that a reference names, seen from a region of an
+// account, or says in Lambda's words why there is none. action is the IAM action
+// that is wanted of it.
+func (s *Service) resolve(r reference, region, account, action string) (Function, error) {
 	if r.region != "" && r.region != region {
 		return Function{}, notFound("Functions from '%s' are not reachable in this region ('%s')", r.region, region)
 	}
-	account := s.config.Account
 	if r.account != "" && r.account != account {
 		return Function{}, denied(action, r.arn(region, r.account))
 	}
-	if region == s.config.Region {
+	if region == s.config.Region && account == s.config.Account {
 		for _, f := range s.config.Functions.List() {
 			if f.Name == r.name {
 				return f, nil

@@ -139,7 +139,7 @@ func (s *Service) submit(ctx context.Context, function string, event []byte, hop
 	if err != nil {
 		return err
 	}
-	f, err := s.resolve(ref, s.config.Region, "InvokeFunction")
+	f, err := s.resolve(ref, s.config.Region, s.config.Account, "InvokeFunction")
 	if err != nil {
 		return err
 	}

@@ -164,7 +164,7 @@ func FuzzPath(f *testing.F) {
 		if ref.name == "" || !strings.Contains(args[0], ref.name) || !strings.HasSuffix(args[0], ref.qualifier) || strings.ContainsAny(ref.arn(region, account), "/\r\n ") {
 			t.Fatalf("%q is read as %+v", args[0], ref)
 		}
-		if got, err := service.resolve(ref, region, "InvokeFunction"); err == nil && got.Name != ref.name {
+		if got, err := service.resolve(ref, region, account, "InvokeFunction"); err == nil && got.Name != ref.name {
 			t.Fatalf("%q leads to %s", args[0], got.Name)
 		}
 	})
