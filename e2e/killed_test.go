@@ -102,9 +102,8 @@ func TestKilled(t *testing.T) {
 	}
 	p := startProgram(t, dir)
 	l.check(p.calls(t))
-	draining := time.Now()
+	t.Logf("at the end there are %d, %d and %d messages", l.work.size(p.calls(t)), l.line.size(p.calls(t)), l.fed.size(p.calls(t)))
 	l.drain(p.calls(t))
-	t.Logf("drained in %s", time.Since(draining).Round(time.Millisecond))
 	p.kill()
 	t.Logf("%d kills, %d more while it started; %d operations acknowledged, %d messages received, in %s",
 		n, unready, l.acknowledged.Load(), l.received.Load(), time.Since(began).Round(time.Second))
@@ -212,16 +211,12 @@ func (l *load) begin(c calls) (wait func()) {
 	for _, i := range l.items {
 		repeat(i.step)
 	}
-	for range 2 {
-		for name := range 2 {
-			sender := fmt.Sprint("s", name, "-", rand.Uint64())
-			repeat(func(c calls) error { return l.work.send(c, sender) })
-		}
+	for n := range 3 {
+		sender := fmt.Sprint("s", n, "-", rand.Uint64())
+		repeat(func(c calls) error { return l.work.send(c, sender) })
+		repeat(func(c calls) error { return l.line.sendInOrder(c, fmt.Sprint("group", n)) })
 		repeat(l.work.receive)
 		repeat(l.line.receive)
-	}
-	for group := range 3 {
-		repeat(func(c calls) error { return l.line.sendInOrder(c, fmt.Sprint("group", group)) })
 	}
 	publisher := fmt.Sprint("p", rand.Uint64())
 	repeat(func(c calls) error { return l.fed.publish(c, publisher) })
@@ -251,10 +246,11 @@ func (l *load) check(c calls) {
 
 // drain takes everything out of the queues: nothing that is owed is missing.
 func (l *load) drain(c calls) {
-	l.t.Helper()
+	var all sync.WaitGroup
 	for _, q := range []*queueLoad{l.work, l.line, l.fed} {
-		q.drain(c)
+		all.Go(func() { q.drain(c) })
 	}
+	all.Wait()
 }
 
 // forever is the context of a call whose program may be killed at any time.

@@ -14,12 +14,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// needs are what the functions of clients/lead ask of the machine: each returns
-// the folder of an SDK, or a sentence about what is missing.
+// needs are what scripts and the functions of clients/lead ask of the machine:
+// each returns the folder of an SDK or the path of a program, or a sentence about
+// what is missing.
 var needs = map[string]func() (string, error){
 	"npm":      sdkModules,
 	"boto3":    func() (string, error) { return boto3("python3.11", "python3") },
 	"boto3-26": olderBoto3,
+	"awscli":   func() (string, error) { return exec.LookPath("aws") },
 }
 
 // condition is whether a need is met. On a machine that builds for others (CI is
