@@ -2,16 +2,10 @@ package sns
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 )
 
 // TestReset: topics, subscriptions, what waits and what was published are gone,
@@ -103,31 +97,4 @@ func TestResetWaitsForDeliveries(t *testing.T) {
 	})
 	close(release)
 	all.Wait()
-}
-
-// TestAccounts: an access key of twelve digits is an account with topics of its own.
-func TestAccounts(t *testing.T) {
-	t.Parallel()
-	f := start(t, "")
-	topics := func(key string) (arns []string) {
-		c := awssns.New(f.client.Options(), func(o *awssns.Options) {
-			o.Credentials = credentials.NewStaticCredentialsProvider(key, "any", "")
-		})
-		if _, err := c.CreateTopic(t.Context(), &awssns.CreateTopicInput{Name: aws.String("of-" + key)}); err != nil {
-			t.Fatal(err)
-		}
-		out, err := c.ListTopics(t.Context(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, topic := range out.Topics {
-			arns = append(arns, *topic.TopicArn)
-		}
-		return arns
-	}
-	for key, of := range map[string]string{"000000000000": "000000000000", "111122223333": "111122223333", "AKID": account} {
-		if got, want := topics(key), []string{strings.Join([]string{"arn:aws:sns", region, of, "of-" + key}, ":")}; !slices.Equal(got, want) {
-			t.Errorf("%s has %v, want %v", key, got, want)
-		}
-	}
 }
