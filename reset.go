@@ -27,7 +27,7 @@ type ResetReport struct {
 	Tables Emptied `json:"tables"`
 	Queues Emptied `json:"queues"`
 	Topics Emptied `json:"topics"`
-	// Streams are the data streams of Kinesis.
+	// Streams are those of Kinesis; the streams of tables belong to Tables.
 	Streams Emptied `json:"streams"`
 	// Invocations is how many asynchronous invocations waited and were dropped.
 	Invocations int `json:"invocations"`
@@ -225,8 +225,8 @@ func emptyService(ctx context.Context, s resettable, report *Emptied) error {
 
 // String is the report in a line.
 func (r ResetReport) String() string {
-	return fmt.Sprintf("%d tables, %d queues and %d topics are empty; %d, %d and %d were removed; %d invocations dropped, %d cut off",
-		r.Tables.Kept, r.Queues.Kept, r.Topics.Kept, r.Tables.Removed, r.Queues.Removed, r.Topics.Removed, r.Invocations, r.CutOff)
+	return fmt.Sprintf("%d tables, %d queues, %d topics and %d streams are empty; %d, %d, %d and %d were removed; %d invocations dropped, %d cut off",
+		r.Tables.Kept, r.Queues.Kept, r.Topics.Kept, r.Streams.Kept, r.Tables.Removed, r.Queues.Removed, r.Topics.Removed, r.Streams.Removed, r.Invocations, r.CutOff)
 }
 
 // noMoreResets ends the reset that runs and lets no other begin.

@@ -25,9 +25,9 @@ type resetCommand struct {
 func (resetCommand) Help() string {
 	return `Brings the running instance back to its first start, while it runs:
 
-- tables and queues of the template are empty and have the template's settings, its topics have the template's subscriptions
-- tables, queues, topics and subscriptions that calls have made are gone
-- records of streams, asynchronous invocations that wait, message move tasks, deduplication ids and tokens are forgotten
+- tables, queues and data streams of the template are empty and have the template's settings, its topics have the template's subscriptions
+- tables, queues, streams, topics and subscriptions that calls have made are gone
+- records of tables' streams, asynchronous invocations that wait, message move tasks, deduplication ids and tokens are forgotten
 - functions at work get a second to come to an end, then they are cut off; all their processes end, and new ones start with the next event
 
 Clients stay connected, logs and limits are left alone, and so is a service that --endpoint has somebody else run. A test can do the same with one request, which this command makes:

@@ -27,6 +27,11 @@ type RESTCall struct {
 	RequestID string
 }
 
+// Account is the account that the call is made for; see Call.Account.
+func (c *RESTCall) Account(other string) string {
+	return (&Call{AccessKeyID: c.AccessKeyID}).Account(other)
+}
+
 // RESTAnswer is the answer to a RESTCall.
 type RESTAnswer struct {
 	// Status is the HTTP status; zero means 200.

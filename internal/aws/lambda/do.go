@@ -41,7 +41,7 @@ func (s *Service) DoREST(ctx context.Context, call *awswire.RESTCall) (*awswire.
 	if !ok {
 		return nil, unknownOperation(name, call)
 	}
-	c := &request{RESTCall: call, region: call.Region, account: s.account(call), args: args}
+	c := &request{RESTCall: call, region: call.Region, account: call.Account(s.config.Account), args: args}
 	if c.region == "" {
 		c.region = s.config.Region
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/gatepost-dev/gatepost/internal/awswire"
 )
 
 // ErrNoFunction: there is no function of that name here.
@@ -91,17 +89,6 @@ func partition(region string) string {
 	}
 	return "aws"
 }
-
-// account is who calls. An access key of twelve digits names it, as it does for
-// queues and tables; the functions are those of the configured one.
-func (s *Service) account(call *awswire.RESTCall) string {
-	if accountKey.MatchString(call.AccessKeyID) {
-		return call.AccessKeyID
-	}
-	return s.config.Account
-}
-
-var accountKey = regexp.MustCompile(`^[0-9]{12}$`)
 
 // resolve finds the function that a reference names, seen from a region of an
 // account, or says in Lambda's words why there is none. action is the IAM action
