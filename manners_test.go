@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -37,6 +38,7 @@ func TestUnknownOperations(t *testing.T) {
 		{"dynamodb", "POST", "/", "DynamoDB_20120810.ExecuteStatement", "", 400, "UnknownOperationException", "ExecuteStatement"},
 		{"dynamodb", "POST", "/", "DynamoDB_20120810.Levitate", "", 400, "UnknownOperationException", "Levitate"},
 		{"dynamodb", "POST", "/", "DynamoDBStreams_20120810.Levitate", "", 400, "UnknownOperationException", "Levitate"},
+		{"kinesis", "POST", "/", "Kinesis_20131202.Levitate", "", 400, "UnknownOperationException", "Levitate"},
 		{"sqs", "POST", "/", "AmazonSQS.Levitate", "", 400, "UnknownOperationException", "Levitate"},
 		{"sqs", "POST", "/", "", "Action=Levitate&Version=2012-11-05", 400, "InvalidAction", "Levitate"},
 		{"sns", "POST", "/", "", "Action=CreatePlatformApplication&Version=2010-03-31", 400, "InvalidAction", "CreatePlatformApplication"},
@@ -126,7 +128,8 @@ func TestRegionsAndAccounts(t *testing.T) {
 		}
 		topic, err1 := c.topics.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("kept")})
 		queue, err2 := c.queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("kept")})
-		if err := errors.Join(err1, err2); err != nil {
+		_, err3 := c.data.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("kept"), ShardCount: aws.Int32(1)})
+		if err := errors.Join(err1, err2, err3); err != nil {
 			t.Fatal(err)
 		}
 		place := p.region + ":" + p.account + ":"
@@ -154,15 +157,15 @@ func TestRegionsAndAccounts(t *testing.T) {
 		if err != nil || items.Count != 1 || items.Items[0]["pk"].(*types.AttributeValueMemberS).Value != body {
 			t.Errorf("%+v: the table holds %v, %v", p, items, err)
 		}
-		if got, want := c.listed(t), "tables [kept], queues 1, topics 1, subscriptions 1, functions 0"; got != want {
+		if got, want := c.listed(t), "tables [kept], streams [kept], queues 1, topics 1, subscriptions 1, functions 0"; got != want {
 			t.Errorf("%+v lists %s, want %s", p, got, want)
 		}
 	}
 	for place, want := range map[[2]string]string{
-		{"eu-west-1", "test"}:         "tables [roster], queues 4, topics 1, subscriptions 1, functions 2",
-		{"eu-west-1", "000000000000"}: "tables [roster], queues 4, topics 1, subscriptions 1, functions 2",
-		{"eu-west-1", "111122223333"}: "tables [], queues 0, topics 0, subscriptions 0, functions 0",
-		{"eu-north-1", "test"}:        "tables [], queues 0, topics 0, subscriptions 0, functions 0",
+		{"eu-west-1", "test"}:         "tables [roster], streams [], queues 4, topics 1, subscriptions 1, functions 2",
+		{"eu-west-1", "000000000000"}: "tables [roster], streams [], queues 4, topics 1, subscriptions 1, functions 2",
+		{"eu-west-1", "111122223333"}: "tables [], streams [], queues 0, topics 0, subscriptions 0, functions 0",
+		{"eu-north-1", "test"}:        "tables [], streams [], queues 0, topics 0, subscriptions 0, functions 0",
 	} {
 		c := clientsOf(server, place[0], place[1])
 		if got := c.listed(t); got != want {
@@ -184,9 +187,10 @@ func (c clients) listed(t *testing.T) string {
 	topics, err3 := c.topics.ListTopics(ctx, nil)
 	subs, err4 := c.topics.ListSubscriptions(ctx, nil)
 	functions, err5 := c.lambda.ListFunctions(ctx, nil)
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	data, err6 := c.data.ListStreams(ctx, nil)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("tables %v, queues %d, topics %d, subscriptions %d, functions %d",
-		tables.TableNames, len(queues.QueueUrls), len(topics.Topics), len(subs.Subscriptions), len(functions.Functions))
+	return fmt.Sprintf("tables %v, streams %v, queues %d, topics %d, subscriptions %d, functions %d",
+		tables.TableNames, data.StreamNames, len(queues.QueueUrls), len(topics.Topics), len(subs.Subscriptions), len(functions.Functions))
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -51,12 +52,13 @@ type clients struct {
 	queues *sqs.Client
 	topics *sns.Client
 	lambda *lambda.Client
+	data   *kinesis.Client
 }
 
 func clientsOf(server *gatepost.Server, region, key string) clients {
 	cfg := aws.Config{Region: region, BaseEndpoint: aws.String(server.AWS()), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(key, "any", "")}
-	return clients{dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg), lambda.NewFromConfig(cfg)}
+	return clients{dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg), lambda.NewFromConfig(cfg), kinesis.NewFromConfig(cfg)}
 }
 
 func (c clients) url(t *testing.T, queue string) *string {
