@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatepost-dev/gatepost/internal/eventsource"
 	"github.com/gatepost-dev/gatepost/internal/function"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
 )
@@ -198,21 +199,13 @@ func (h *house) empty(ctx context.Context, r *ResetReport) error {
 	return errors.Join(errs...)
 }
 
-// forgetPositions has mappings begin at the start of the streams, which are new.
+// forgetPositions has mappings begin at the start of the streams, which are empty.
 func (h *house) forgetPositions(ctx context.Context) error {
 	checkpoints, err := h.bus.EnsureBucket(ctx, checkpointBucket, 0)
 	if err != nil {
 		return fmt.Errorf("open the checkpoints: %w", err)
 	}
-	all, err := checkpoints.All(ctx)
-	if err != nil {
-		return fmt.Errorf("read the checkpoints: %w", err)
-	}
-	var errs []error
-	for key := range all {
-		errs = append(errs, checkpoints.Delete(ctx, key))
-	}
-	return errors.Join(errs...)
+	return eventsource.ForgetPositions(ctx, checkpoints)
 }
 
 func emptyService(ctx context.Context, s resettable, report *Emptied) error {

@@ -29,7 +29,7 @@ func (m *streamMapping) key(rest string) string {
 
 // hasBegun reports whether the mapping has run before.
 func (m *streamMapping) hasBegun(ctx context.Context) bool {
-	_, ok, err := m.cfg.Checkpoints.Get(ctx, m.key("begun"))
+	_, ok, err := m.cfg.Checkpoints.Get(ctx, m.key(begunKey))
 	return ok && err == nil
 }
 
@@ -37,7 +37,7 @@ func (m *streamMapping) noteBegun(ctx context.Context) {
 	if m.hasBegun(ctx) || ctx.Err() != nil {
 		return
 	}
-	if err := m.cfg.Checkpoints.Put(ctx, m.key("begun"), []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
+	if err := m.cfg.Checkpoints.Put(ctx, m.key(begunKey), []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
 		m.cfg.Log.Error("a mapping cannot note that it has begun", "stream", m.declared.SourceARN, "error", err)
 	}
 }
