@@ -22,7 +22,13 @@ type message struct {
 	// deleted is the number of acknowledged deletions when its own was; 0 before.
 	deleted int
 	arrived bool // somebody has received it
+	// hidden is from when on nobody else may receive it for visibility; zero when
+	// somebody may, as after a crash, which forgets the last receipts.
+	hidden time.Time
 }
+
+// visibility is the queues' VisibilityTimeout.
+const visibility = 4 * time.Second
 
 // queueLoad is what the clients know of one queue.
 type queueLoad struct {
@@ -115,13 +121,13 @@ func (q *queueLoad) receive(c calls) error {
 
 // take receives a batch and holds it against what is known.
 func (q *queueLoad) take(c calls, wait int32) ([]types.Message, error) {
-	before := q.deletionsSoFar()
+	before, asked := q.deletionsSoFar(), time.Now()
 	out, err := c.queues.ReceiveMessage(forever, &sqs.ReceiveMessageInput{QueueUrl: c.url(q.name), MaxNumberOfMessages: 10, WaitTimeSeconds: wait})
 	if err != nil {
 		return nil, err
 	}
 	q.received.Add(int64(len(out.Messages)))
-	q.see(out.Messages, before)
+	q.see(out.Messages, before, asked)
 	return out.Messages, nil
 }
 
@@ -141,8 +147,9 @@ func (q *queueLoad) deletionsSoFar() int {
 	return q.deletions
 }
 
-// see holds what was received against what is known.
-func (q *queueLoad) see(batch []types.Message, before int) {
+// see holds what was received, asked for at a time, against what is known.
+func (q *queueLoad) see(batch []types.Message, before int, asked time.Time) {
+	now := time.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	inBatch := make(map[string]bool)
@@ -159,7 +166,10 @@ func (q *queueLoad) see(batch []types.Message, before int) {
 		if inBatch[body] && !q.comesTwice {
 			q.t.Errorf("%s: %s came twice in a batch", q.name, body)
 		}
-		m.arrived, inBatch[body] = true, true
+		if !m.hidden.IsZero() && now.Before(m.hidden.Add(visibility)) && !q.comesTwice {
+			q.t.Errorf("%s: %s came %v after somebody else had received it", q.name, body, now.Sub(m.hidden))
+		}
+		m.arrived, m.hidden, inBatch[body] = true, asked, true
 		if strings.HasSuffix(q.name, ".fifo") {
 			q.seeOrder(body, inBatch)
 		}
@@ -202,11 +212,21 @@ func (q *queueLoad) delete(c calls, m types.Message) error {
 // giveBack lets the rest of a batch come again at once.
 func (q *queueLoad) giveBack(c calls, rest []types.Message) error {
 	for _, m := range rest {
+		q.show(*m.Body)
 		if _, err := c.queues.ChangeMessageVisibility(forever, &sqs.ChangeMessageVisibilityInput{QueueUrl: c.url(q.name), ReceiptHandle: m.ReceiptHandle}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// show notes that a message may be received again.
+func (q *queueLoad) show(body string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if m := q.messages[body]; m != nil {
+		m.hidden = time.Time{}
+	}
 }
 
 // size is how many messages the queue says it has; 0 when it cannot.
@@ -227,7 +247,7 @@ func (q *queueLoad) size(c calls) (n int) {
 	return n
 }
 
-// count compares the queue's size with what is known: what nobody has begun to
+// count compares the queue's size, after a start, with what is known: what nobody has begun to
 // delete is there; what nobody knows the outcome of may be.
 func (q *queueLoad) count(c calls) {
 	q.t.Helper()
@@ -236,6 +256,7 @@ func (q *queueLoad) count(c calls) {
 	defer q.mu.Unlock()
 	sure, doubtful := 0, 0
 	for _, m := range q.messages {
+		m.hidden = time.Time{}
 		switch {
 		case m.deleted > 0:
 		case m.deleting || !m.sent && !m.arrived:
