@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +20,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -168,12 +170,29 @@ func callsTo(at string) calls {
 	cfg := aws.Config{
 		Region: "us-east-1", BaseEndpoint: &at, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 		Retryer:    func() aws.Retryer { return aws.NopRetryer{} },
-		HTTPClient: awshttp.NewBuildableClient().WithTimeout(callWithin),
+		HTTPClient: &http.Client{Timeout: callWithin, Transport: wholeBody{&http.Transport{MaxIdleConnsPerHost: 100}}},
 	}
 	return calls{at, dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg)}
 }
 
 func (c calls) url(queue string) *string { return aws.String(c.at + "/000000000000/" + queue) }
+
+// wholeBody gives the transport a request body of its own. The SDK closes the one
+// that it made as soon as there is an answer; a transport that has not looked for
+// its end by then, as on a busy machine, breaks off in the middle of the answer.
+type wholeBody struct{ next http.RoundTripper }
+
+func (w wholeBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return w.next.RoundTrip(r)
+}
 
 // load is what clients do, and what they know of it over all lives.
 type load struct {
