@@ -22,6 +22,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/gatepost-dev/gatepost"
 	"github.com/gatepost-dev/gatepost/stack"
@@ -258,6 +259,37 @@ func TestResetCutsOff(t *testing.T) {
 	}
 	c.send(t, "fed", "new")
 	await(t, "new message at its function", func() bool { return taken.Load()+called.Load() > before })
+}
+
+// TestResetEmptiesBatchingWindows: a message that a mapping holds until its batch is
+// full is gone, too.
+func TestResetEmptiesBatchingWindows(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	system := resetSystem()
+	system.Mappings[0].BatchSize, system.Mappings[0].Window = 100, 2*time.Second
+	got := make(chan string, 100)
+	server := run(t, gatepost.Config{Stack: system, Handlers: map[string]gatepost.Handler{"call": nothing(),
+		"take": gatepost.NewHandler(func(e events.SQSEvent) {
+			for _, m := range e.Records {
+				got <- m.Body
+			}
+		})}})
+	c := clientsOf(server, "eu-west-1", "test")
+	c.send(t, "fed", "old")
+	await(t, "message with the mapping", func() bool {
+		out, err := c.queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: c.url(t, "fed"), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll}})
+		return err == nil && out.Attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
+	})
+	reset(t, server, gatepost.ResetOptions{})
+	c.send(t, "fed", "new")
+	select {
+	case body := <-got:
+		if body != "new" {
+			t.Errorf("%q came after the reset", body)
+		}
+	case <-time.After(patience):
+		t.Error("nothing came after the reset")
+	}
 }
 
 // TestResetUnderTraffic resets again and again while everything is in use. Then it
