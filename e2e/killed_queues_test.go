@@ -229,22 +229,40 @@ func (q *queueLoad) show(body string) {
 	}
 }
 
-// size is how many messages the queue says it has; 0 when it cannot.
-func (q *queueLoad) size(c calls) (n int) {
+// size is how many messages the queue says it has.
+func (q *queueLoad) size(c calls) int {
+	q.t.Helper()
+	sizes := q.sizes(c)
+	return sizes[0] + sizes[1] + sizes[2]
+}
+
+// inDoubt lists the messages whose deletion was begun and not acknowledged.
+func (q *queueLoad) inDoubt() (bodies []string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for body, m := range q.messages {
+		if m.deleting && m.deleted == 0 {
+			bodies = append(bodies, body)
+		}
+	}
+	return bodies
+}
+
+// sizes is how many messages the queue says can be seen, are hidden, and are held
+// back; none when it cannot say it.
+func (q *queueLoad) sizes(c calls) (sizes [3]int) {
 	q.t.Helper()
 	out, err := c.queues.GetQueueAttributes(forever, &sqs.GetQueueAttributesInput{QueueUrl: c.url(q.name), AttributeNames: []types.QueueAttributeName{"All"}})
 	if err != nil {
 		q.t.Error(err)
-		return 0
+		return sizes
 	}
-	for _, name := range []string{"", "NotVisible", "Delayed"} {
-		part, err := strconv.Atoi(out.Attributes["ApproximateNumberOfMessages"+name])
-		if err != nil {
+	for i, name := range []string{"", "NotVisible", "Delayed"} {
+		if sizes[i], err = strconv.Atoi(out.Attributes["ApproximateNumberOfMessages"+name]); err != nil {
 			q.t.Error(err)
 		}
-		n += part
 	}
-	return n
+	return sizes
 }
 
 // count compares the queue's size, after a start, with what is known: what nobody has begun to
@@ -288,7 +306,7 @@ func (q *queueLoad) drain(c calls) {
 			return
 		}
 		if time.Since(last) > stuckAfter {
-			q.t.Errorf("%s still has %d messages and gives none", q.name, q.size(c))
+			q.t.Errorf("%s gives nothing for %v: it has %v; nobody knows whether these were deleted: %v", q.name, stuckAfter, q.sizes(c), q.inDoubt())
 			break
 		}
 	}
