@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -45,6 +46,8 @@ type WorkQueue struct {
 	stream  jetstream.Stream
 	leases  *leases
 	commits *together
+	// unhaunted says that layGhosts has done all that there is to do.
+	unhaunted atomic.Bool
 
 	mu sync.Mutex
 	// config is what the queue was last told to be.
@@ -208,6 +211,9 @@ func queueConfig(s jetstream.StreamConfig) QueueConfig {
 func (q *WorkQueue) Counts(ctx context.Context) (Counts, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	if err := q.layGhosts(ctx); err != nil {
+		return Counts{}, wrap("count messages of "+q.name, err)
+	}
 	subject := readySubject(q.name)
 	info, err := q.stream.Info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {
