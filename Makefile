@@ -13,9 +13,9 @@ demo: build ## the push system, running
 	$(BIN)/gatepost demo
 
 test: lint dlv ## everything: checks, packages with the race detector, scripts over the binary
-	$(GO) test -race $$($(GO) list ./... | grep -v '/e2e$$')
-	$(GO) test -race -count=1 ./e2e
-	$(GO) test -count=1 ./e2e
+	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v '/e2e$$')
+	$(GO) test -race -count=1 -timeout 30m ./e2e
+	$(GO) test -count=1 -timeout 30m ./e2e
 	$(GO) -C bench vet ./...
 
 lint: ## gofmt, vet, staticcheck
