@@ -8,14 +8,14 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/jsonpath"
 )
 
-// matcher says whether a value, which is never an array or an object, is one
-// that the pattern asks for.
-type matcher func(v jsonpath.Value) bool
+// Matcher says whether a value, which is never an array or an object, is one
+// that a pattern asks for. Any number of goroutines may call it.
+type Matcher func(v jsonpath.Value) bool
 
-// equal compares strings, booleans and null as they are, and numbers by value:
+// Equal compares strings, booleans and null as they are, and numbers by value:
 // 300 is 3.0e2. A string is never equal to a number.
-func equal(want jsonpath.Value) matcher {
-	number, isNumber := numberOf(want)
+func Equal(want jsonpath.Value) Matcher {
+	number, isNumber := NumberOf(want)
 	return func(v jsonpath.Value) bool {
 		if v.Kind() != want.Kind() {
 			return false
@@ -23,12 +23,14 @@ func equal(want jsonpath.Value) matcher {
 		if v.Str() == want.Str() && v.Bool() == want.Bool() {
 			return true
 		}
-		n, ok := numberOf(v)
+		n, ok := NumberOf(v)
 		return ok && isNumber && n == number
 	}
 }
 
-func numberOf(v jsonpath.Value) (float64, bool) {
+// NumberOf is the value of a number. ok is false for anything else, and for what
+// no float64 can hold.
+func NumberOf(v jsonpath.Value) (n float64, ok bool) {
 	if v.Kind() != jsonpath.Number {
 		return 0, false
 	}
@@ -36,7 +38,8 @@ func numberOf(v jsonpath.Value) (float64, bool) {
 	return n, err == nil
 }
 
-func none(not []matcher) matcher {
+// None matches what none of the matchers does.
+func None(not []Matcher) Matcher {
 	return func(v jsonpath.Value) bool {
 		for _, m := range not {
 			if m(v) {
@@ -47,27 +50,31 @@ func none(not []matcher) matcher {
 	}
 }
 
-func onString(test func(string) bool) matcher {
+// OnString matches the strings that pass a test.
+func OnString(test func(string) bool) Matcher {
 	return func(v jsonpath.Value) bool { return v.Kind() == jsonpath.String && test(v.Str()) }
 }
 
-func hasPrefix(p string) matcher {
-	return onString(func(s string) bool { return strings.HasPrefix(s, p) })
+// HasPrefix matches the strings that begin with p.
+func HasPrefix(p string) Matcher {
+	return OnString(func(s string) bool { return strings.HasPrefix(s, p) })
 }
 
-func hasSuffix(p string) matcher {
-	return onString(func(s string) bool { return strings.HasSuffix(s, p) })
+// HasSuffix matches the strings that end with p.
+func HasSuffix(p string) Matcher {
+	return OnString(func(s string) bool { return strings.HasSuffix(s, p) })
 }
 
-func equalFold(p string) matcher {
-	return onString(func(s string) bool { return strings.EqualFold(s, p) })
+// EqualFold matches the strings that are p in any case.
+func EqualFold(p string) Matcher {
+	return OnString(func(s string) bool { return strings.EqualFold(s, p) })
 }
 
 // hasPrefixFold compares as many characters as p has: in another case they may
 // have another number of bytes.
-func hasPrefixFold(p string) matcher {
+func hasPrefixFold(p string) Matcher {
 	n := utf8.RuneCountInString(p)
-	return onString(func(s string) bool {
+	return OnString(func(s string) bool {
 		end := 0
 		for range n {
 			if end == len(s) {
@@ -80,9 +87,9 @@ func hasPrefixFold(p string) matcher {
 	})
 }
 
-func hasSuffixFold(p string) matcher {
+func hasSuffixFold(p string) Matcher {
 	n := utf8.RuneCountInString(p)
-	return onString(func(s string) bool {
+	return OnString(func(s string) bool {
 		start := len(s)
 		for range n {
 			if start == 0 {
@@ -101,13 +108,13 @@ const maxNumber = 5e9
 
 // parseNumeric reads ["=", n], [op, n] or [">", low, "<", high], with >= and <=
 // too.
-func parseNumeric(v jsonpath.Value, path string) (matcher, error) {
+func parseNumeric(v jsonpath.Value, path string) (Matcher, error) {
 	if v.Kind() != jsonpath.Array || v.Len() != 2 && v.Len() != 4 {
 		return nil, at(path, `it takes a list such as [">", 0, "<=", 100]`)
 	}
 	first, low, err := comparison(v, 0, path)
 	if err != nil || v.Len() == 2 {
-		return compare(first, low), err
+		return Compare(first, low), err
 	}
 	second, high, err := comparison(v, 2, path)
 	switch {
@@ -118,7 +125,7 @@ func parseNumeric(v jsonpath.Value, path string) (matcher, error) {
 	case low >= high:
 		return nil, at(path, "the range is empty: its lower end must be below its upper end")
 	}
-	above, below := compare(first, low), compare(second, high)
+	above, below := Compare(first, low), Compare(second, high)
 	return func(v jsonpath.Value) bool { return above(v) && below(v) }, nil
 }
 
@@ -130,16 +137,18 @@ func comparison(list jsonpath.Value, i int, path string) (operator string, n flo
 	default:
 		return "", 0, at(path, "%s is not one of \"=\", \"<\", \"<=\", \">\" and \">=\"", clip(string(op.JSON())))
 	}
-	n, ok := numberOf(operand)
+	n, ok := NumberOf(operand)
 	if !ok || n < -maxNumber || n > maxNumber {
 		return "", 0, at(path, "%s must be a number from -5.0e9 to 5.0e9", clip(string(operand.JSON())))
 	}
 	return op.Str(), n, nil
 }
 
-func compare(operator string, bound float64) matcher {
+// Compare matches the numbers that stand so to the bound: the operator is "<",
+// "<=", ">" or ">="; any other is "=".
+func Compare(operator string, bound float64) Matcher {
 	return func(v jsonpath.Value) bool {
-		n, ok := numberOf(v)
+		n, ok := NumberOf(v)
 		if !ok {
 			return false
 		}

@@ -126,24 +126,24 @@ func isAbsence(v jsonpath.Value) bool {
 	return ok && v.Len() == 1 && operand.Kind() == jsonpath.Bool && !operand.Bool()
 }
 
-func parseMatcher(v jsonpath.Value, path string) (matcher, error) {
+func parseMatcher(v jsonpath.Value, path string) (Matcher, error) {
 	switch v.Kind() {
 	case jsonpath.Array:
 		return nil, at(path, "a value must be a string, a number, true, false, null or an operator, not a list")
 	case jsonpath.Object:
 		return parseOperator(v, path)
 	}
-	return equal(v), nil
+	return Equal(v), nil
 }
 
 // operators are those of Lambda's table of comparison operators.
-var operators map[string]func(operand jsonpath.Value, path string) (matcher, error)
+var operators map[string]func(operand jsonpath.Value, path string) (Matcher, error)
 
 func init() { // parseAnythingBut refers to the table
-	operators = map[string]func(jsonpath.Value, string) (matcher, error){
-		"prefix":             affix(hasPrefix, hasPrefixFold),
-		"suffix":             affix(hasSuffix, hasSuffixFold),
-		"equals-ignore-case": stringOperator(equalFold),
+	operators = map[string]func(jsonpath.Value, string) (Matcher, error){
+		"prefix":             affix(HasPrefix, hasPrefixFold),
+		"suffix":             affix(HasSuffix, hasSuffixFold),
+		"equals-ignore-case": stringOperator(EqualFold),
 		"numeric":            parseNumeric,
 		"exists":             parseExists,
 		"anything-but":       parseAnythingBut,
@@ -153,7 +153,7 @@ func init() { // parseAnythingBut refers to the table
 // otherOperators are EventBridge's, of which Lambda's table has nothing.
 var otherOperators = []string{"wildcard", "cidr"}
 
-func parseOperator(v jsonpath.Value, path string) (matcher, error) {
+func parseOperator(v jsonpath.Value, path string) (Matcher, error) {
 	if v.Len() != 1 {
 		return nil, at(path, "an operator is an object with one field, such as {\"prefix\": \"a\"}, and this one has %d", v.Len())
 	}
@@ -169,8 +169,8 @@ func parseOperator(v jsonpath.Value, path string) (matcher, error) {
 }
 
 // stringOperator is an operator whose operand is a string.
-func stringOperator(of func(string) matcher) func(jsonpath.Value, string) (matcher, error) {
-	return func(v jsonpath.Value, path string) (matcher, error) {
+func stringOperator(of func(string) Matcher) func(jsonpath.Value, string) (Matcher, error) {
+	return func(v jsonpath.Value, path string) (Matcher, error) {
 		if v.Kind() != jsonpath.String {
 			return nil, at(path, "it takes a string, not %s", kindOf(v))
 		}
@@ -179,8 +179,8 @@ func stringOperator(of func(string) matcher) func(jsonpath.Value, string) (match
 }
 
 // affix is prefix or suffix, which take a string or {"equals-ignore-case": "a"}.
-func affix(exact, fold func(string) matcher) func(jsonpath.Value, string) (matcher, error) {
-	return func(v jsonpath.Value, path string) (matcher, error) {
+func affix(exact, fold func(string) Matcher) func(jsonpath.Value, string) (Matcher, error) {
+	return func(v jsonpath.Value, path string) (Matcher, error) {
 		const key = "equals-ignore-case"
 		if operand, ok := v.Get(key); ok && v.Len() == 1 {
 			return stringOperator(fold)(operand, join(path, key))
@@ -189,7 +189,7 @@ func affix(exact, fold func(string) matcher) func(jsonpath.Value, string) (match
 	}
 }
 
-func parseExists(v jsonpath.Value, path string) (matcher, error) {
+func parseExists(v jsonpath.Value, path string) (Matcher, error) {
 	if v.Kind() != jsonpath.Bool {
 		return nil, at(path, "it takes true or false, not %s", kindOf(v))
 	}
@@ -198,7 +198,7 @@ func parseExists(v jsonpath.Value, path string) (matcher, error) {
 
 // parseAnythingBut reads a string, a number, a list of either, or an operator
 // on strings with one operand or a list of them.
-func parseAnythingBut(v jsonpath.Value, path string) (matcher, error) {
+func parseAnythingBut(v jsonpath.Value, path string) (Matcher, error) {
 	if v.Kind() == jsonpath.Object {
 		return parseNegated(v, path)
 	}
@@ -209,7 +209,7 @@ func parseAnythingBut(v jsonpath.Value, path string) (matcher, error) {
 	if len(list) == 0 {
 		return nil, at(path, "an empty list excludes nothing; give at least one value")
 	}
-	var not []matcher
+	var not []Matcher
 	for _, e := range list {
 		if e.Kind() != jsonpath.String && e.Kind() != jsonpath.Number {
 			return nil, at(path, "it takes strings or numbers, not %s", kindOf(e))
@@ -217,12 +217,12 @@ func parseAnythingBut(v jsonpath.Value, path string) (matcher, error) {
 		if e.Kind() != list[0].Kind() {
 			return nil, at(path, "it takes strings or numbers, and not both in one list")
 		}
-		not = append(not, equal(e))
+		not = append(not, Equal(e))
 	}
-	return none(not), nil
+	return None(not), nil
 }
 
-func parseNegated(v jsonpath.Value, path string) (matcher, error) {
+func parseNegated(v jsonpath.Value, path string) (Matcher, error) {
 	if v.Len() != 1 || !slices.Contains([]string{"prefix", "suffix", "equals-ignore-case"}, v.Key(0)) {
 		return nil, at(path, "it takes prefix, suffix or equals-ignore-case, one of them")
 	}
@@ -234,7 +234,7 @@ func parseNegated(v jsonpath.Value, path string) (matcher, error) {
 	if len(list) == 0 {
 		return nil, at(join(path, name), "an empty list excludes nothing; give at least one value")
 	}
-	var not []matcher
+	var not []Matcher
 	for _, e := range list {
 		if e.Kind() == jsonpath.String && e.Str() == "" && name != "equals-ignore-case" {
 			return nil, at(join(path, name), "an empty %s excludes everything", name)
@@ -245,7 +245,7 @@ func parseNegated(v jsonpath.Value, path string) (matcher, error) {
 		}
 		not = append(not, m)
 	}
-	return none(not), nil
+	return None(not), nil
 }
 
 // kindOf names the kind of a value with its article.

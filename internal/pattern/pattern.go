@@ -4,7 +4,8 @@
 //
 // SNS has filter policies of the same family. They differ in what they allow,
 // in their bounds and in every word of their errors, which SNS's clients know,
-// so they are read in package sns.
+// so they are read in package sns. What a value is compared with, the matchers, is
+// the same, and stands here.
 package pattern
 
 import (
@@ -43,7 +44,7 @@ type field struct {
 // values is a list in a pattern: one of the matchers must match, or, with
 // absent, the field must not be there.
 type values struct {
-	matchers []matcher
+	matchers []Matcher
 	absent   bool
 }
 
@@ -152,5 +153,5 @@ func (l *values) match(v jsonpath.Value) bool {
 		}
 		return false
 	}
-	return slices.ContainsFunc(l.matchers, func(m matcher) bool { return m(v) })
+	return slices.ContainsFunc(l.matchers, func(m Matcher) bool { return m(v) })
 }

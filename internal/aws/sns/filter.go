@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/gatepost-dev/gatepost/internal/jsonpath"
+	"github.com/gatepost-dev/gatepost/internal/pattern"
 )
 
 // Bounds of a filter policy (developer guide, "Filter policy constraints").
@@ -26,7 +27,7 @@ type alternative map[string]condition
 // condition is what a policy says of one property: its value must match one of
 // the matchers, or, with absent, not be there at all.
 type condition struct {
-	matchers []matcher
+	matchers []pattern.Matcher
 	absent   bool
 	// weight is what the condition counts for in the policy's complexity: its
 	// values times its depth.
@@ -214,19 +215,17 @@ func (p *filterParser) checkSize() error {
 func errTooComplex() error { return policyError("Filter policy is too complex") }
 
 // parseMatcher reads one element of a condition; nil stands for "exists": false.
-func parseMatcher(v jsonpath.Value) (matcher, error) {
+func parseMatcher(v jsonpath.Value) (pattern.Matcher, error) {
 	switch v.Kind() {
 	case jsonpath.Array:
 		return nil, policyError("Match value must be String, number, true, false, or null")
 	case jsonpath.Object:
 		return parseOperator(v)
-	case jsonpath.Number:
-		return exactNumber(v.Str()), nil
 	}
-	return exact(v), nil
+	return pattern.Equal(v), nil
 }
 
-func parseOperator(v jsonpath.Value) (matcher, error) {
+func parseOperator(v jsonpath.Value) (pattern.Matcher, error) {
 	if v.Len() == 0 {
 		return nil, policyError("Match expression name not found")
 	}
@@ -242,10 +241,10 @@ func parseOperator(v jsonpath.Value) (matcher, error) {
 	return m, err
 }
 
-var operators = map[string]func(jsonpath.Value) (matcher, error){
-	"prefix":             stringOperator("prefix", prefix),
-	"suffix":             stringOperator("suffix", suffix),
-	"equals-ignore-case": stringOperator("equals-ignore-case", ignoringCase),
+var operators = map[string]func(jsonpath.Value) (pattern.Matcher, error){
+	"prefix":             stringOperator("prefix", pattern.HasPrefix),
+	"suffix":             stringOperator("suffix", pattern.HasSuffix),
+	"equals-ignore-case": stringOperator("equals-ignore-case", pattern.EqualFold),
 	"wildcard":           parseWildcard,
 	"cidr":               parseCIDR,
 	"exists":             parseExists,
@@ -253,8 +252,8 @@ var operators = map[string]func(jsonpath.Value) (matcher, error){
 	"anything-but":       parseAnythingBut,
 }
 
-func stringOperator(name string, of func(string) matcher) func(jsonpath.Value) (matcher, error) {
-	return func(v jsonpath.Value) (matcher, error) {
+func stringOperator(name string, of func(string) pattern.Matcher) func(jsonpath.Value) (pattern.Matcher, error) {
+	return func(v jsonpath.Value) (pattern.Matcher, error) {
 		if v.Kind() != jsonpath.String {
 			return nil, policyError("%s match pattern must be a string", name)
 		}
@@ -262,7 +261,7 @@ func stringOperator(name string, of func(string) matcher) func(jsonpath.Value) (
 	}
 }
 
-func parseExists(v jsonpath.Value) (matcher, error) {
+func parseExists(v jsonpath.Value) (pattern.Matcher, error) {
 	if v.Kind() != jsonpath.Bool {
 		return nil, policyError("exists match pattern must be either true or false.")
 	}
@@ -272,7 +271,7 @@ func parseExists(v jsonpath.Value) (matcher, error) {
 	return func(jsonpath.Value) bool { return true }, nil
 }
 
-func parseAnythingBut(v jsonpath.Value) (matcher, error) {
+func parseAnythingBut(v jsonpath.Value) (pattern.Matcher, error) {
 	values := []jsonpath.Value{v}
 	switch v.Kind() {
 	case jsonpath.Object:
@@ -283,15 +282,13 @@ func parseAnythingBut(v jsonpath.Value) (matcher, error) {
 	default:
 		return nil, policyError("Value of anything-but must be an array or single string/number value.")
 	}
-	var not []matcher
+	var not []pattern.Matcher
 	kinds := make(map[jsonpath.Kind]bool)
 	for _, e := range values {
 		kinds[e.Kind()] = true
 		switch e.Kind() {
-		case jsonpath.String:
-			not = append(not, exact(e))
-		case jsonpath.Number:
-			not = append(not, exactNumber(e.Str()))
+		case jsonpath.String, jsonpath.Number:
+			not = append(not, pattern.Equal(e))
 		default:
 			return nil, policyError("Inside anything but list, start|null|boolean is not supported.")
 		}
@@ -299,10 +296,10 @@ func parseAnythingBut(v jsonpath.Value) (matcher, error) {
 	if len(kinds) != 1 {
 		return nil, policyError("Inside anything but list, either all values are number or string, mixed type is not supported")
 	}
-	return noneOf(not), nil
+	return pattern.None(not), nil
 }
 
-func parseAnythingButPrefix(v jsonpath.Value) (matcher, error) {
+func parseAnythingButPrefix(v jsonpath.Value) (pattern.Matcher, error) {
 	switch {
 	case v.Len() == 0:
 		return nil, policyError("Anything-But expression name not found")
@@ -315,7 +312,7 @@ func parseAnythingButPrefix(v jsonpath.Value) (matcher, error) {
 	case v.Len() > 1:
 		return nil, policyError("Only one key allowed in match expression")
 	}
-	return noneOf([]matcher{prefix(v.Index(0).Str())}), nil
+	return pattern.None([]pattern.Matcher{pattern.HasPrefix(v.Index(0).Str())}), nil
 }
 
 // maxNumber bounds the numbers of numeric matchers, both ways.
@@ -337,7 +334,7 @@ func policyNumber(v jsonpath.Value, operator string) (float64, error) {
 
 // parseNumeric reads ["=", n], [op, n] or [">", low, "<", high], with >= and <=
 // too.
-func parseNumeric(v jsonpath.Value) (matcher, error) {
+func parseNumeric(v jsonpath.Value) (pattern.Matcher, error) {
 	if v.Kind() != jsonpath.Array {
 		return nil, policyError("Value of numeric must be an array.")
 	}
@@ -360,12 +357,12 @@ func parseNumeric(v jsonpath.Value) (matcher, error) {
 		return nil, err
 	}
 	if len(list) == 2 {
-		return numeric(first, low), nil
+		return pattern.Compare(first, low), nil
 	}
 	return parseRange(list, first, low)
 }
 
-func parseRange(list []jsonpath.Value, first string, low float64) (matcher, error) {
+func parseRange(list []jsonpath.Value, first string, low float64) (pattern.Matcher, error) {
 	if first != ">" && first != ">=" {
 		return nil, policyError("Too many elements in numeric expression")
 	}
@@ -385,7 +382,7 @@ func parseRange(list []jsonpath.Value, first string, low float64) (matcher, erro
 	case len(list) > 4:
 		return nil, policyError("Too many terms in numeric range expression")
 	}
-	above, below := numeric(first, low), numeric(second, high)
+	above, below := pattern.Compare(first, low), pattern.Compare(second, high)
 	return func(v jsonpath.Value) bool { return above(v) && below(v) }, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gatepost-dev/gatepost/internal/jsonpath"
+	"github.com/gatepost-dev/gatepost/internal/pattern"
 )
 
 func str(value string) Attribute { return Attribute{DataType: "String", StringValue: value} }
@@ -224,7 +225,7 @@ func TestFilterIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := strings.Repeat("a.", 15) + "x"
-	anything := []matcher{func(jsonpath.Value) bool { return true }}
+	anything := []pattern.Matcher{func(jsonpath.Value) bool { return true }}
 	for steps, want := range map[int]bool{10: false, maxFilterSteps: true} {
 		w := walk{steps}
 		if got := w.findAll(document, []search{{path: path, matchers: anything}}); got != want {

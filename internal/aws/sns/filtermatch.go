@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatepost-dev/gatepost/internal/jsonpath"
+	"github.com/gatepost-dev/gatepost/internal/pattern"
 )
 
 // passesBody applies the policy to a message's body. What is no JSON object
@@ -94,7 +95,7 @@ func (f *filter) passes(document jsonpath.Value) bool {
 // exists reports whether there is a value at the path: an empty array and an
 // object are none.
 func exists(document jsonpath.Value, path string) bool {
-	anything := []matcher{func(jsonpath.Value) bool { return true }}
+	anything := []pattern.Matcher{func(jsonpath.Value) bool { return true }}
 	w := walk{maxFilterSteps}
 	return w.findAll(document, []search{{path: path, matchers: anything}})
 }
@@ -120,7 +121,7 @@ type search struct {
 	// path is what is left of the way; it means nothing once the search is here.
 	path     string
 	here     bool
-	matchers []matcher
+	matchers []pattern.Matcher
 }
 
 // in returns the search as it goes on in the member that the first n bytes of
@@ -173,7 +174,7 @@ func (w *walk) findAll(v jsonpath.Value, searches []search) bool {
 		return w.findInObject(v, searches, nil)
 	}
 	for _, s := range searches {
-		if !s.here || !slices.ContainsFunc(s.matchers, func(m matcher) bool { return m(v) }) {
+		if !s.here || !slices.ContainsFunc(s.matchers, func(m pattern.Matcher) bool { return m(v) }) {
 			return false
 		}
 	}
