@@ -80,17 +80,15 @@ type delve struct {
 
 func dialDelve(t *testing.T, address string) delve {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			client := jsonrpc.NewClient(conn)
-			t.Cleanup(func() { client.Close() })
-			return delve{t, client.Call}
-		}
-		if time.Now().After(end) {
-			t.Fatal(err)
-		}
-	}
+	var conn net.Conn
+	eventually(t, "Delve listens at "+address, func() (listens bool) {
+		var err error
+		conn, err = net.Dial("tcp", address)
+		return err == nil
+	})
+	client := jsonrpc.NewClient(conn)
+	t.Cleanup(func() { client.Close() })
+	return delve{t, client.Call}
 }
 
 // delveState is what Delve tells of a stopped program.
@@ -224,7 +222,7 @@ func TestDebuggedProgramsEnd(t *testing.T) {
 			h := newDebugHost(t, map[string]Debug{"f": {Address: "0"}}, f)
 			program := pidIn(t, h.invoke("f", "{}"))
 			end(h, parentOf(t, program))
-			waitFor(t, "the program and its child to end", func() bool { return groupEnded(program) })
+			eventually(t, "the program and its child have ended", func() bool { return groupEnded(program) })
 		})
 	}
 }
@@ -236,7 +234,7 @@ func TestDebuggedProgramExits(t *testing.T) {
 	h := newDebugHost(t, map[string]Debug{"f": {Address: "0"}}, fromCode("f", debuggedFunction(t)))
 	first := pidIn(t, h.invoke("f", "{}"))
 	syscall.Kill(first, syscall.SIGKILL)
-	waitFor(t, "Delve to end", func() bool { return h.Functions()[0].Sandboxes == 0 })
+	eventually(t, "Delve has ended", func() bool { return h.Functions()[0].Sandboxes == 0 })
 	if second := pidIn(t, h.invoke("f", "{}")); second == first {
 		t.Error("the killed program answered")
 	}
@@ -274,15 +272,6 @@ func groupEnded(group int) bool {
 		}
 	}
 	return true
-}
-
-func waitFor(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 // Node.js brings its own debugger: the inspector says what it debugs.

@@ -27,7 +27,7 @@ import (
 func onlyLinux(t testing.TB) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("the states of processes are read from /proc, which only Linux has; run this test on Linux")
+		t.Skip("processes and their memory are looked at in /proc, which only Linux has: run this test there")
 	}
 }
 

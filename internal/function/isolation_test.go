@@ -48,7 +48,7 @@ func limited(name, behaviour string) stack.Function {
 // A function that leaks memory past its limit is killed as on Lambda, and
 // nobody else notices.
 func TestMemoryLimit(t *testing.T) {
-	needLinux(t)
+	onlyLinux(t)
 	h := newTestHost(t, nil, limited("leak", "keep"), acting("other", "pid", nil))
 	var stop atomic.Bool
 	done := make(chan string)
@@ -87,7 +87,7 @@ func TestMemoryLimit(t *testing.T) {
 }
 
 func TestNoMemoryLimit(t *testing.T) {
-	needLinux(t)
+	onlyLinux(t)
 	h := newTestHost(t, func(h *Host) { h.config.NoMemoryLimit = true }, limited("leak", "keep"))
 	for range 2 {
 		h.invoke("leak", "150")
@@ -103,7 +103,7 @@ func TestNoMemoryLimit(t *testing.T) {
 
 // Memory counts wherever it is in the process group, and before the first event.
 func TestMemoryLimitOfChildrenAndInit(t *testing.T) {
-	needLinux(t)
+	onlyLinux(t)
 	h := newTestHost(t, nil, limited("parent", "child keeps"), limited("init", "keep at start"))
 	for _, name := range []string{"parent", "init"} {
 		if e := h.invokeError(name, "{}"); e.Type != "Runtime.ExitError" || !strings.HasSuffix(e.Message, "signal: killed") {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -41,13 +40,6 @@ func keep(mb int) {
 			page[i] = 1
 		}
 		kept = append(kept, page)
-	}
-}
-
-func needLinux(t *testing.T) {
-	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skip("memory and the limits of other processes are told on Linux only")
 	}
 }
 
@@ -98,7 +90,7 @@ func TestNoReport(t *testing.T) {
 // The figure is the peak of the sandbox so far, as on Lambda, and that of a long
 // invocation is in its own report.
 func TestMemoryUsed(t *testing.T) {
-	needLinux(t)
+	onlyLinux(t)
 	f := acting("f", "use", nil)
 	f.MemoryMB = 2048 // with the race detector all takes a multiple
 	h := newTestHost(t, nil, f)
