@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/gatepost-dev/gatepost/push/function/connect"
 	"github.com/gatepost-dev/gatepost/push/function/disconnect"
@@ -35,6 +38,8 @@ func (c functionCommand) Run() error {
 	if !ok {
 		return usageError{fmt.Errorf("there is no built-in function %q; there are: %s", c.Name, strings.Join(slices.Sorted(maps.Keys(builtIn)), ", "))}
 	}
+	// Signals end it at once, as any function's program; until here they were caught.
+	signal.Reset(os.Interrupt, syscall.SIGTERM)
 	main()
 	return nil
 }
