@@ -17,6 +17,7 @@ import (
 type source struct {
 	Path      string   `arg:"" optional:"" default:"." help:"A template, or the folder that holds one."`
 	Parameter []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of the template; may be repeated."`
+	Values    string   `placeholder:"FILE" help:"Values from elsewhere, in JSON or YAML: the sections ssm, exports, outputs and secrets."`
 	Region    string   `default:"us-east-1" env:"AWS_REGION" help:"The region that AWS::Region resolves to."`
 }
 
@@ -26,7 +27,19 @@ func (s source) load() (*stack.Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	return template.Load(s.Path, template.Options{Region: s.Region, Parameters: parameters})
+	values, err := s.values()
+	if err != nil {
+		return nil, err
+	}
+	return template.Load(s.Path, template.Options{Region: s.Region, Parameters: parameters, Values: values})
+}
+
+// values reads --values, or returns nil.
+func (s source) values() (*template.Values, error) {
+	if s.Values == "" {
+		return nil, nil
+	}
+	return template.ReadValues(s.Values)
 }
 
 // pairs reads KEY=VALUE arguments.

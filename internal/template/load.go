@@ -37,6 +37,8 @@ type Options struct {
 	// Parameters are values for the template's parameters, over their
 	// defaults. A name that the template does not declare is an error.
 	Parameters map[string]string
+	// Values answer what AWS would look up elsewhere; nil knows nothing.
+	Values *Values
 }
 
 // fileNames are the templates that Load looks for in a folder, in this order.
