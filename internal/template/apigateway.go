@@ -44,10 +44,15 @@ func apiEndpoint(e *evaluator, r *resource) (string, error) {
 }
 
 // apiLoader puts APIs together: their parts are resources of their own that
-// name the API by its id. All maps are keyed by the ids of resources
-// unless said otherwise.
+// name the API by its id.
 type apiLoader struct {
 	*loader
+	*apiIndex
+}
+
+// apiIndex is what is known of the APIs of all templates so far. All maps are
+// keyed by the ids of resources unless said otherwise.
+type apiIndex struct {
 	apis         map[string]*apiParts
 	order        []*apiParts
 	integrations map[string]*integration
@@ -60,6 +65,7 @@ type apiLoader struct {
 	responses        map[string]*resource // of routes
 	routes           map[string]bool
 	keys             map[string]*apigw.APIKey
+	keyNodes         map[string]*node
 	plans            map[string]*usagePlan
 	planOrder        []*usagePlan
 	domains          map[apigw.Domain]*apiParts
@@ -102,41 +108,6 @@ func (parts *apiParts) routeKeys() []string {
 		keys[i] = r.Key
 	}
 	return keys
-}
-
-// loadAPIs is the order of reading: what is referred to comes before what
-// refers. Stages come first, because URIs may name functions by their variables.
-func (l *loader) loadAPIs() {
-	a := &apiLoader{
-		loader: l, apis: make(map[string]*apiParts), integrations: make(map[string]*integration),
-		authorizers: make(map[string]*authorizer), models: make(map[string]*model),
-		responses: make(map[string]*resource), routes: make(map[string]bool),
-		keys: make(map[string]*apigw.APIKey), plans: make(map[string]*usagePlan), warned: make(map[string]bool),
-		domains: make(map[apigw.Domain]*apiParts), mutualTLS: make(map[string]*node),
-	}
-	l.each(a.loadAPI, "AWS::ApiGatewayV2::Api")
-	l.each(a.loadStage, "AWS::ApiGatewayV2::Stage")
-	l.each(a.loadDeployment, "AWS::ApiGatewayV2::Deployment")
-	a.settleStages()
-	l.each(a.loadModel, "AWS::ApiGatewayV2::Model")
-	a.checkModels()
-	l.each(a.loadAuthorizer, "AWS::ApiGatewayV2::Authorizer")
-	l.each(a.loadIntegration, "AWS::ApiGatewayV2::Integration")
-	l.each(a.loadIntegrationResponse, "AWS::ApiGatewayV2::IntegrationResponse")
-	a.compileIntegrations()
-	l.each(a.loadRouteResponse, "AWS::ApiGatewayV2::RouteResponse")
-	l.each(a.loadRoute, "AWS::ApiGatewayV2::Route")
-	a.checkResponses()
-	a.noteUnusedAuthorizers()
-	l.each(a.loadDomainName, "AWS::ApiGatewayV2::DomainName")
-	l.each(a.loadAPIMapping, "AWS::ApiGatewayV2::ApiMapping")
-	l.each(a.loadAPIKey, "AWS::ApiGateway::ApiKey")
-	l.each(a.loadUsagePlan, "AWS::ApiGateway::UsagePlan")
-	l.each(a.loadUsagePlanKey, "AWS::ApiGateway::UsagePlanKey")
-	a.assignPlans()
-	for _, parts := range a.order {
-		a.finish(parts)
-	}
 }
 
 // loadAPI reads AWS::ApiGatewayV2::Api.
@@ -227,8 +198,10 @@ func (a *apiLoader) apiOf(p *properties) *apiParts {
 }
 
 func (a *apiLoader) isOtherAPI(id string) bool {
-	r := a.resources[id]
-	return r != nil && slices.Contains(otherAPIs, r.typ)
+	return slices.ContainsFunc(a.loaders, func(l *loader) bool {
+		r := l.resources[id]
+		return r != nil && slices.Contains(otherAPIs, r.typ)
+	})
 }
 
 // isElsewhere reports whether a property names an API in a way that only AWS

@@ -14,7 +14,7 @@ func (a *apiLoader) loadAPIKey(r *resource) {
 	p := a.properties(r)
 	id := a.id(r.id, 10)
 	key := &apigw.APIKey{LogicalID: r.id, ID: id, Name: cmp.Or(p.text("Name"), r.id), Enabled: p.flag("Enabled", false)}
-	a.keys[id] = key
+	a.keys[id], a.keyNodes[id] = key, r.node
 	if v := p.value("Value"); v != nil {
 		key.Value = a.keyValue(p, p.text("Value"))
 	}
@@ -30,7 +30,7 @@ func (a *apiLoader) loadAPIKey(r *resource) {
 // keyValue checks the key's value. No message shows it.
 func (a *apiLoader) keyValue(p *properties, value string) string {
 	if strings.Contains(value, "{{resolve:") {
-		a.note(p.resource, p.raw("Value").line, "the Value is a dynamic reference ({{resolve:...}}), which Gatepost does not look up; the key gets a value of its own")
+		a.note(p.resource, p.raw("Value").line, "the Value is a dynamic reference ({{resolve:...}}), which is not among the values; the key gets a value of its own")
 		return ""
 	}
 	a.report(p.raw("Value"), stack.CheckAPIKey(value))
@@ -179,7 +179,7 @@ func (a *apiLoader) checkKeysOnce(plan *usagePlan, parts *apiParts) {
 		parts.keyIDs[key.ID] = true
 		other, taken := parts.keyValues[key.Value]
 		if taken {
-			a.problem(a.resources[key.LogicalID].node, "the key has the same Value as the key %s", other)
+			a.problem(a.keyNodes[key.ID], "the key has the same Value as the key %s", other)
 		}
 		if key.Value != "" {
 			parts.keyValues[key.Value] = key.LogicalID

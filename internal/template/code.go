@@ -68,10 +68,27 @@ func (l *loader) inlineCode(p *properties, at *node) string {
 // the template and names in the function's metadata.
 func (l *loader) assetPath(r *resource, code *node) (string, bool) {
 	asset := r.node.field("Metadata").field("aws:asset:path")
-	if code == nil || asset == nil || !asset.isScalar() {
+	switch {
+	case code == nil:
+		return "", false
+	case asset != nil && asset.isScalar():
+		return l.codePath(asset, asset.text), true
+	case len(l.assets) == 0:
 		return "", false
 	}
-	return l.codePath(asset, asset.text), true
+	v, err := l.resolve(code)
+	if err != nil {
+		return "", false
+	}
+	key := v.field("S3Key")
+	if key == nil {
+		return "", false
+	}
+	text, err := l.text(key)
+	if path := l.assets[text]; err == nil && path != "" {
+		return l.codePath(code, path), true
+	}
+	return "", false
 }
 
 // codePath makes a path absolute, which the template gives relative to its own

@@ -85,6 +85,7 @@ func (l *loader) loadStream(p *properties, t *stack.Table) {
 	if s == nil {
 		return
 	}
+	l.streamed[t.ARN] = true
 	s.require("StreamViewType", "it says what the stream shows of a change")
 	view := s.text("StreamViewType")
 	if !slices.Contains([]string{"KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"}, view) {

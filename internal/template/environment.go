@@ -22,7 +22,7 @@ func (l *loader) loadEnvironment(p *properties, f *stack.Function) {
 	f.EnvironmentAt = make(map[string]string, len(f.Environment))
 	for _, name := range slices.Sorted(maps.Keys(f.Environment)) {
 		at := nodeOr(variables.field(name), p.node)
-		f.EnvironmentAt[name] = fmt.Sprintf("%s:%d", l.file, at.line)
+		f.EnvironmentAt[name] = fmt.Sprintf("%s:%d", l.fileOf(at), at.line)
 		if l.holdsNoEcho(f.Environment[name]) {
 			f.NoEcho = append(f.NoEcho, name)
 		}
@@ -36,7 +36,7 @@ func (l *loader) noteVariable(r *resource, at *node, name, value string) {
 	case name == stack.ConcurrencyVariable:
 		l.note(r, at.line, "AWS keeps the variable "+name+" for itself and refuses a template that gives it a value; here it is how many events at a time a process takes, and --env can set it")
 	case strings.Contains(value, "{{resolve:"):
-		l.note(r, at.line, "the variable "+name+" holds a dynamic reference ({{resolve:...}}), which is passed on as it stands; --env gives it a value")
+		l.note(r, at.line, "the variable "+name+" holds a dynamic reference ({{resolve:...}}), which is passed on as it stands; --values or --env gives it a value")
 	}
 }
 
@@ -45,14 +45,19 @@ func (l *loader) noteVariable(r *resource, at *node, name, value string) {
 const leastHidden = 4
 
 // holdsNoEcho reports whether a text is, or has in it, the value of a parameter
-// with NoEcho.
+// with NoEcho or a secret.
 func (l *loader) holdsNoEcho(text string) bool {
+	for secret := range l.secrets {
+		if text == secret || len(secret) >= leastHidden && strings.Contains(text, secret) {
+			return true
+		}
+	}
 	for _, p := range l.parameters {
 		if !p.noEcho() {
 			continue
 		}
-		value, given := l.evaluator.parameterText(p)
-		if given && (text == value || len(value) >= leastHidden && strings.Contains(text, value)) {
+		value, given, err := l.parameterText(p)
+		if given && err == nil && (text == value || len(value) >= leastHidden && strings.Contains(text, value)) {
 			return true
 		}
 	}

@@ -40,13 +40,22 @@ func (e *Error) Error() string {
 	return s.String()
 }
 
+// asError gives an error about a file the form of ours.
+func asError(err error, file string) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{File: file, Text: err.Error()}
+}
+
 // maxProblems is how many errors Load reports.
 const maxProblems = 20
 
 // problems collects the errors of one template, each once.
 type problems struct {
-	list []error // of type *Error
-	seen map[string]bool
+	order map[string]int // of files
+	list  []error        // of type *Error
+	seen  map[string]bool
 }
 
 func (p *problems) add(err error) {
@@ -65,7 +74,7 @@ func (p *problems) err() error {
 	slices.SortStableFunc(p.list, func(a, b error) int {
 		x, _ := errors.AsType[*Error](a)
 		y, _ := errors.AsType[*Error](b)
-		return cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
+		return cmp.Or(cmp.Compare(p.order[x.File], p.order[y.File]), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
 	})
 	shown := p.list
 	if more := len(p.list) - maxProblems; more > 0 {

@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/gatepost-dev/gatepost/stack"
 )
 
 // evaluator resolves the intrinsic functions of one template. Values resolve
 // when they are asked for, each once; nothing else in the template is touched.
 type evaluator struct {
-	file       string
-	opts       Options
+	*system
+	file string
+	opts Options
+	// prefix begins the names of resources that have none of their own.
+	prefix string
+	// given are the parameters that a stack around this one passes.
+	given      map[string]passed
 	parameters map[string]*parameter
 	mappings   *node
 	conditions *node
@@ -32,8 +35,16 @@ type evaluator struct {
 	produced int
 	// hints counts the searches for a name like one that is wrong.
 	hints int
-	// notice reports what is left out.
-	notice func(stack.Notice)
+}
+
+// fileOf is the file in which a node stands.
+func (e *evaluator) fileOf(n *node) string {
+	for at := n; at != nil; at = at.parent {
+		if file, found := e.files[at]; found {
+			return file
+		}
+	}
+	return e.file
 }
 
 // outcome is what a call came to, kept for the next who asks.
@@ -54,7 +65,7 @@ const (
 // The result is never a call; its items and fields may be.
 func (e *evaluator) resolve(n *node) (*node, error) {
 	name, argument, ok := n.intrinsic()
-	if !ok {
+	if !ok && (n.kind != kindString || !strings.Contains(n.text, opening)) {
 		return n, nil
 	}
 	if o, found := e.known[n]; found {
@@ -64,7 +75,14 @@ func (e *evaluator) resolve(n *node) (*node, error) {
 		return nil, err
 	}
 	defer e.leave(n)
-	value, err := e.call(name, n, argument)
+	value := n
+	var err error
+	if ok {
+		value, err = e.call(name, n, argument)
+	}
+	if err == nil {
+		value, err = e.withReferences(value)
+	}
 	e.known[n] = outcome{value, err}
 	return value, err
 }
@@ -99,7 +117,7 @@ func (e *evaluator) cycle(n *node) error {
 	if len(way) == 2 {
 		way = way[1:]
 	}
-	return &Error{File: e.file, Line: n.line, Column: n.column, Path: n.path(),
+	return &Error{File: e.fileOf(n), Line: n.line, Column: n.column, Path: n.path(),
 		Text: "the value refers to itself: " + strings.Join(way, " -> ") + "; break the circle"}
 }
 
@@ -128,7 +146,7 @@ func (e *evaluator) errorf(n *node, format string, args ...any) *Error {
 	if len(way) > 0 {
 		text += " (needed by " + strings.Join(way, " -> ") + ")"
 	}
-	return &Error{File: e.file, Line: n.line, Column: n.column, Path: n.path(), Text: text}
+	return &Error{File: e.fileOf(n), Line: n.line, Column: n.column, Path: n.path(), Text: text}
 }
 
 func (e *evaluator) unsupported(n *node, format string, args ...any) error {
@@ -201,6 +219,18 @@ func (e *evaluator) call(name string, n, argument *node) (*node, error) {
 		return e.callIf(n, argument)
 	case "Fn::Base64":
 		return e.callBase64(n, argument)
+	case "Fn::ImportValue":
+		return e.callImportValue(n, argument)
+	case "Fn::GetAZs":
+		return e.callGetAZs(n, argument)
+	case "Fn::Cidr":
+		return e.callCidr(n, argument)
+	case "Fn::Length":
+		return e.callLength(n, argument)
+	case "Fn::ToJsonString":
+		return e.callToJSONString(n, argument)
+	case "Fn::Transform":
+		return e.callTransform(n, argument)
 	case "Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not":
 		return nil, e.errorf(n, "%s may only stand in the Conditions section; give the condition a name there and use Fn::If here", name)
 	}

@@ -19,7 +19,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gatepost-dev/gatepost/stack"
@@ -37,6 +36,9 @@ type Options struct {
 	// Parameters are values for the template's parameters, over their
 	// defaults. A name that the template does not declare is an error.
 	Parameters map[string]string
+	// Stacks choose among the stacks of a CDK app, by the stack's name, its path
+	// (Stage/Stack) or its stage; empty takes all of them that are not in stages.
+	Stacks []string
 	// Values answer what AWS would look up elsewhere; nil knows nothing.
 	Values *Values
 }
@@ -72,15 +74,32 @@ func Find(path string) (string, error) {
 // most 20 and a line that counts the others. Load only reads; it may be called
 // by many goroutines.
 func Load(path string, opts Options) (*stack.Stack, error) {
+	documents, err := documentsAt(path, opts)
+	if err != nil {
+		return nil, err
+	}
+	return load(documents...)
+}
+
+// documentsAt reads the template, or the templates of a CDK app, that path
+// means.
+func documentsAt(path string, opts Options) ([]document, error) {
+	if manifest := findAssembly(path); manifest != "" {
+		return assemblyDocuments(manifest, opts)
+	}
 	file, err := Find(path)
 	if err != nil {
 		return nil, err
 	}
-	data, err := readFile(file)
+	root, repeated, err := parseFile(file)
 	if err != nil {
 		return nil, err
 	}
-	return LoadBytes(file, data, filepath.Dir(file), opts)
+	dir := filepath.Dir(file)
+	if opts, err = opts.withDefaults(dir); err != nil {
+		return nil, err
+	}
+	return []document{{file: file, dir: dir, root: root, repeated: repeated, opts: opts}}, nil
 }
 
 // readFile reads a template that is not larger than the limit.
@@ -102,7 +121,7 @@ func readFile(file string) ([]byte, error) {
 // is empty they stay as they are and are not looked for.
 func LoadBytes(name string, data []byte, dir string, opts Options) (*stack.Stack, error) {
 	if len(data) > maxFileBytes {
-		return nil, &Error{File: name, Text: fmt.Sprintf("the template is larger than %d MB", maxFileBytes>>20)}
+		return nil, tooLarge(name)
 	}
 	opts, err := opts.withDefaults(dir)
 	if err != nil {
@@ -112,7 +131,23 @@ func LoadBytes(name string, data []byte, dir string, opts Options) (*stack.Stack
 	if err != nil {
 		return nil, err
 	}
-	return load(name, root, repeated, dir, opts)
+	return load(document{file: name, dir: dir, root: root, repeated: repeated, opts: opts})
+}
+
+// parseFile reads the template in a file.
+func parseFile(file string) (*node, []repeatedKey, error) {
+	data, err := readFile(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(data) > maxFileBytes {
+		return nil, nil, tooLarge(file)
+	}
+	return parse(file, data)
+}
+
+func tooLarge(file string) *Error {
+	return &Error{File: file, Text: fmt.Sprintf("the template is larger than %d MB", maxFileBytes>>20)}
 }
 
 // parse reads JSON where the text is JSON, and YAML otherwise.
@@ -178,75 +213,36 @@ func folderName(dir string) string {
 	return name[:min(len(name), 128)]
 }
 
-// loader turns one template into a stack.
+// loader reads one template into the system's stack.
 type loader struct {
 	*evaluator
-	dir       string
-	problems  problems
-	stack     *stack.Stack
-	noted     map[stack.Notice]bool
-	functions functionIndex
-	// layers are the template's layers by their ARNs.
-	layers map[string]*layerEntry
-	// functionNames are the keys of functions in the template's order.
-	functionNames []string
+	dir string
 	// isSAM is true when the template asks for SAM's transform, or is taken as if
 	// it did.
 	isSAM bool
-	// permitted holds the names of the functions that API Gateway may invoke.
-	permitted map[string]bool
+	// root is the template as a whole.
+	root *node
+	// assets are the files of the AWS CDK by the key that they have in S3.
+	assets map[string]string
+	// depth is how many stacks this one is nested in.
+	depth int
+	// repeated are the keys that the template gives twice.
+	repeated []repeatedKey
 }
 
-func load(name string, root *node, repeated []repeatedKey, dir string, opts Options) (*stack.Stack, error) {
-	l := &loader{
-		dir:       dir,
-		stack:     &stack.Stack{Name: opts.StackName, Region: opts.Region, Account: opts.Account},
-		noted:     make(map[stack.Notice]bool),
-		functions: make(functionIndex),
-		permitted: make(map[string]bool),
-	}
-	l.evaluator = &evaluator{
-		file: name, opts: opts, types: resourceTypes(),
-		parameters: make(map[string]*parameter), resources: make(map[string]*resource),
-		known: make(map[*node]outcome), busy: make(map[*node]bool), notice: l.addNotice,
-	}
-	for _, k := range repeated {
-		l.noteTemplate(k.line, k.path+" is given twice, in line "+strconv.Itoa(k.first)+" and here; the last one counts, as on AWS")
-	}
-	l.run(root)
-	if err := l.problems.err(); err != nil {
-		return nil, err
-	}
-	if err := l.stack.Validate(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return l.stack, nil
-}
-
-// run is the order of reading: what is referred to comes before what refers.
-func (l *loader) run(root *node) {
-	if !l.readSections(root) {
-		return
-	}
-	l.each(l.loadLayer, "AWS::Lambda::LayerVersion", "AWS::Serverless::LayerVersion")
-	l.each(l.loadFunction, "AWS::Lambda::Function", "AWS::Serverless::Function")
-	l.each(l.loadQueue, "AWS::SQS::Queue")
-	l.each(l.checkRedrive, "AWS::SQS::Queue")
-	l.each(l.loadTopic, "AWS::SNS::Topic")
-	l.each(l.loadSubscription, "AWS::SNS::Subscription")
-	l.each(l.loadDeadLetters, "AWS::Lambda::Function", "AWS::Serverless::Function")
-	l.each(l.loadInvokeConfig, "AWS::Lambda::EventInvokeConfig")
-	l.each(l.loadTable, "AWS::DynamoDB::Table")
-	l.each(l.loadSimpleTable, "AWS::Serverless::SimpleTable")
-	l.each(l.loadDataStream, "AWS::Kinesis::Stream")
-	l.each(l.loadMapping, "AWS::Lambda::EventSourceMapping")
-	l.each(l.loadRule, "AWS::Events::Rule")
-	l.each(l.loadSchedule, "AWS::Scheduler::Schedule")
-	l.each(l.loadPermission, "AWS::Lambda::Permission")
-	l.loadAPIs()
-	l.loadOutputs(root.field("Outputs"))
-	l.noteSkipped()
-	l.sortNotices()
+// document is a template that is read and not looked into yet.
+type document struct {
+	file     string
+	dir      string
+	root     *node
+	repeated []repeatedKey
+	opts     Options
+	// prefix begins the names that resources get which the template does not name.
+	prefix string
+	assets map[string]string
+	depth  int
+	// given are the parameters that the stack around this one passes, or nil.
+	given map[string]passed
 }
 
 // sections are the parts that a template may have; the ones that are false
@@ -334,7 +330,7 @@ func (l *loader) entries(section *node) []field {
 // readResources indexes the resources, and turns those of SAM that are short
 // for several into what they stand for.
 func (l *loader) readResources(section, globals *node) {
-	if len(section.fields) > maxResources {
+	if l.declared += len(section.fields); l.declared > maxResources {
 		l.problem(section, "the template has more than %d resources; AWS takes 500", maxResources)
 		return
 	}

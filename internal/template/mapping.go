@@ -77,13 +77,8 @@ func (l *loader) sourceOf(p *properties, source string) string {
 // hasStream reports whether an ARN is that of the stream of a table that has
 // one.
 func (l *loader) hasStream(arn string) bool {
-	for _, t := range l.stack.Tables {
-		if strings.HasPrefix(arn, t.ARN+"/stream/") {
-			r := l.resources[t.LogicalID]
-			return r != nil && r.properties.field("StreamSpecification") != nil
-		}
-	}
-	return false
+	table, _, ok := strings.Cut(arn, "/stream/")
+	return ok && l.streamed[table]
 }
 
 // ofStreams and ofQueues are the properties that only one kind of source has.

@@ -10,12 +10,12 @@ import (
 
 // note records something of a resource that will not run.
 func (l *loader) note(r *resource, line int, text string) {
-	l.addNotice(stack.Notice{File: l.file, Line: line, LogicalID: r.id, Type: r.declared, Text: text})
+	l.addNotice(stack.Notice{File: l.fileOf(r.node), Line: line, LogicalID: r.id, Type: r.declared, Text: text})
 }
 
 // noteInert records something that means nothing on one machine.
 func (l *loader) noteInert(r *resource, line int, text string) {
-	l.addNotice(stack.Notice{File: l.file, Line: line, LogicalID: r.id, Type: r.declared, Text: text, Inert: true})
+	l.addNotice(stack.Notice{File: l.fileOf(r.node), Line: line, LogicalID: r.id, Type: r.declared, Text: text, Inert: true})
 }
 
 // noteTemplate records something about the template as a whole.
@@ -24,16 +24,18 @@ func (l *loader) noteTemplate(line int, text string) {
 }
 
 // addNotice keeps a notice once.
-func (l *loader) addNotice(n stack.Notice) {
-	if !l.noted[n] {
-		l.noted[n] = true
-		l.stack.Notices = append(l.stack.Notices, n)
+func (s *system) addNotice(n stack.Notice) {
+	if !s.noted[n] {
+		s.noted[n] = true
+		s.stack.Notices = append(s.stack.Notices, n)
 	}
 }
 
-// sortNotices puts the notices into the template's order.
-func (l *loader) sortNotices() {
-	slices.SortStableFunc(l.stack.Notices, func(a, b stack.Notice) int { return cmp.Compare(a.Line, b.Line) })
+// sortNotices puts the notices into the order of the templates.
+func (s *system) sortNotices() {
+	slices.SortStableFunc(s.stack.Notices, func(a, b stack.Notice) int {
+		return cmp.Or(cmp.Compare(s.order[a.File], s.order[b.File]), cmp.Compare(a.Line, b.Line))
+	})
 }
 
 // runTypes are the types that become part of the stack.
@@ -66,7 +68,7 @@ var inertTypes = []string{
 func (l *loader) noteSkipped() {
 	for _, id := range l.logicalIDs {
 		r := l.resources[id]
-		if r.generated || slices.Contains(runTypes, r.typ) {
+		if r.generated || slices.Contains(runTypes, r.typ) || r.isNested() {
 			continue
 		}
 		if isInert(r.typ) {

@@ -39,7 +39,6 @@ func (l *loader) readParameters(section *node) {
 		p := &parameter{name: f.name, node: f.value, typ: typ.text}
 		l.parameters[f.name] = p
 		l.parameterNames = append(l.parameterNames, f.name)
-		l.checkAllowed(p)
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.opts.Parameters)) {
 		if l.parameters[name] == nil {
@@ -47,57 +46,6 @@ func (l *loader) readParameters(section *node) {
 				", which the template does not declare" + l.hint(name, l.parameterNames)})
 		}
 	}
-}
-
-// checkAllowed compares the value with AllowedValues.
-func (l *loader) checkAllowed(p *parameter) {
-	allowed := p.node.field("AllowedValues")
-	value, given := l.evaluator.parameterText(p)
-	if allowed == nil || !given || p.isList() {
-		return
-	}
-	var texts []string
-	for _, item := range allowed.items {
-		if item.text == value {
-			return
-		}
-		texts = append(texts, item.text)
-	}
-	shown := quote(value)
-	if p.noEcho() {
-		shown = "(not shown)"
-	}
-	l.problem(p.node, "the value %s is not one of the AllowedValues: %s", shown, strings.Join(texts[:min(len(texts), 20)], ", "))
-}
-
-// parameterText returns the value given by the caller, else the default.
-func (e *evaluator) parameterText(p *parameter) (text string, given bool) {
-	if text, given = e.opts.Parameters[p.name]; given {
-		return text, true
-	}
-	if d := p.node.field("Default"); d != nil && d.isScalar() {
-		return d.text, true
-	}
-	return "", false
-}
-
-// parameterValue is what a Ref to the parameter means at n.
-func (e *evaluator) parameterValue(n *node, p *parameter) (*node, error) {
-	text, given := e.parameterText(p)
-	if !given {
-		return nil, e.errorf(p.node, "the parameter has no value; give it a Default, or pass a value for it")
-	}
-	if _, passed := e.opts.Parameters[p.name]; !passed && strings.HasPrefix(p.typ, "AWS::SSM::Parameter::Value<") {
-		return nil, e.unsupported(p.node, "the parameter's value lies in Systems Manager under %s, which Gatepost does not read; pass the value itself", quote(text))
-	}
-	if !p.isList() {
-		return e.produce(n, text)
-	}
-	items := strings.Split(text, ",")
-	for i := range items {
-		items[i] = strings.TrimSpace(items[i])
-	}
-	return e.produceList(n, items)
 }
 
 // pseudo is what a Ref to one of AWS's pseudo parameters means at n.

@@ -98,14 +98,14 @@ func generatedID(length int) attribute {
 func (e *evaluator) nameOf(r *resource, property string) (string, error) {
 	n := r.properties.field(property)
 	if n == nil {
-		return defaultName(r.id, property), nil
+		return e.defaultName(r.id, property), nil
 	}
 	v, err := e.resolve(n)
 	if err != nil {
 		return "", err
 	}
 	if v.kind == kindAbsent {
-		return defaultName(r.id, property), nil
+		return e.defaultName(r.id, property), nil
 	}
 	return e.text(v)
 }
@@ -113,12 +113,18 @@ func (e *evaluator) nameOf(r *resource, property string) (string, error) {
 // longestName holds how long names may be that are shorter than logical ids.
 var longestName = map[string]int{"FunctionName": 64, "QueueName": 75, "RoleName": 64}
 
-// defaultName is the logical id, cut as AWS cuts it.
-func defaultName(logicalID, property string) string {
-	if most := longestName[property]; most > 0 && len(logicalID) > most {
-		return logicalID[:most]
+// defaultName is the logical id, cut as AWS cuts it. In a nested stack the names
+// of the stacks around it come first, because logical ids may repeat there.
+func (e *evaluator) defaultName(logicalID, property string) string {
+	name, most := e.prefix+logicalID, longestName[property]
+	switch {
+	case most == 0 || len(name) <= most:
+		return name
+	case e.prefix == "":
+		return name[:most]
 	}
-	return logicalID
+	sum := e.digest(logicalID)
+	return name[:most-9] + "-" + hex.EncodeToString(sum[:4])
 }
 
 // arn returns an ARN of this region and account.
@@ -160,6 +166,9 @@ func (e *evaluator) refOf(n *node, r *resource) (string, error) {
 
 // attributeOf is what Fn::GetAtt at n means.
 func (e *evaluator) attributeOf(n *node, r *resource, name string) (string, error) {
+	if output, ok := strings.CutPrefix(name, "Outputs."); ok && slices.Contains(nestedTypes, r.typ) {
+		return e.outputOfNested(n, r, output)
+	}
 	t := e.types[r.typ]
 	if a := t.attributes[name]; a != nil {
 		return a(e, r)
@@ -174,7 +183,7 @@ func (e *evaluator) attributeOf(n *node, r *resource, name string) (string, erro
 // standIn gives a value of a resource that is not run, and says so once per
 // place: a function that only hands the value on still starts.
 func (e *evaluator) standIn(n *node, r *resource, what, value string) string {
-	e.notice(stack.Notice{File: e.file, Line: n.line, LogicalID: r.id, Type: r.declared,
+	e.addNotice(stack.Notice{File: e.fileOf(n), Line: n.line, LogicalID: r.id, Type: r.declared,
 		Text: fmt.Sprintf("%s uses %s of %s, which Gatepost does not run; it gets the stand-in %q", n.path(), what, r.id, value)})
 	return value
 }

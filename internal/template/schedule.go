@@ -50,7 +50,7 @@ func (l *loader) loadRule(r *resource) {
 		return
 	}
 	s := stack.Schedule{LogicalID: r.id, Name: p.text("Name"), Expression: text, Line: r.line}
-	s.Name = cmp.Or(s.Name, r.id)
+	s.Name = cmp.Or(s.Name, l.prefix+r.id)
 	s.ARN, _ = l.attributeOf(r.node, r, "Arn")
 	s.Disabled = l.isDisabled(p)
 	if _, err := schedule.Parse(text, schedule.Rule, nil); err != nil {

@@ -26,7 +26,7 @@ func topicTypes() map[string]resourceType {
 // AWS asks for.
 func (e *evaluator) topicName(r *resource) (string, error) {
 	name, err := e.nameOf(r, "TopicName")
-	if fifo := r.properties.field("FifoTopic"); err == nil && fifo != nil && name == defaultName(r.id, "TopicName") {
+	if fifo := r.properties.field("FifoTopic"); err == nil && fifo != nil && name == e.defaultName(r.id, "TopicName") {
 		yes, err := e.text(fifo)
 		if strings.EqualFold(yes, "true") {
 			name += ".fifo"

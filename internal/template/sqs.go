@@ -26,7 +26,7 @@ func queueTypes() map[string]resourceType {
 // AWS asks for.
 func (e *evaluator) queueName(r *resource) (string, error) {
 	name, err := e.nameOf(r, "QueueName")
-	if err == nil && name == defaultName(r.id, "QueueName") && r.properties.field("FifoQueue") != nil {
+	if err == nil && name == e.defaultName(r.id, "QueueName") && r.properties.field("FifoQueue") != nil {
 		fifo, err := e.text(r.properties.field("FifoQueue"))
 		if strings.EqualFold(fifo, "true") {
 			name = name[:min(len(name), maxQueueName-len(".fifo"))] + ".fifo"
