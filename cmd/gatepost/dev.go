@@ -67,7 +67,7 @@ Examples:
 
 // Run loads the template and runs it until ctx ends.
 func (c devCommand) Run(ctx context.Context, std streams) error {
-	s, err := c.load()
+	s, err := c.load(ctx, std)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ type cli struct {
 	Keys     keysCommand     `cmd:"" help:"List the API keys of the running instance."`
 	Limits   limitsCommand   `cmd:"" help:"List the limits that --limit changes, with their defaults."`
 	Validate validateCommand `cmd:"" help:"Load a template and print what would run and what is skipped."`
+	Template templateCommand `cmd:"" help:"Print a template as plain CloudFormation, with everything resolved."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 	Function functionCommand `cmd:"" hidden:"" help:"Be one of the built-in Lambda functions."`
 }

@@ -62,9 +62,9 @@ func (n *narrator) ready(server *gatepost.Server, s *stack.Stack, from string, t
 	states := functionStates(server)
 	printParts(n.out, s, func(function string) string { return states[function] })
 	printDebuggers(n.out, server.Functions())
-	n.outputs(s)
+	printOutputs(n.out, s)
 	printNotices(n.out, s.Notices, false)
-	printWarnings(n.out, server.Warnings())
+	printWarnings(n.out, append(server.Warnings(), s.Doubts()...))
 	n.nextSteps(server, s)
 }
 
@@ -89,13 +89,14 @@ func how(f function.Status) string {
 	return f.How
 }
 
-func (n *narrator) outputs(s *stack.Stack) {
+// printOutputs prints the template's outputs.
+func printOutputs(out io.Writer, s *stack.Stack) {
 	if len(s.Outputs) == 0 {
 		return
 	}
-	fmt.Fprintln(n.out, "\nOutputs, as they would be on AWS:")
+	fmt.Fprintln(out, "\nOutputs, as they would be on AWS:")
 	for _, o := range s.Outputs {
-		fmt.Fprintf(n.out, "  %s = %s\n", o.Name, o.Value)
+		fmt.Fprintf(out, "  %s = %s\n", o.Name, o.Value)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -12,35 +13,6 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/template"
 	"github.com/gatepost-dev/gatepost/stack"
 )
-
-// source is the template that a command reads and how.
-type source struct {
-	Path      string   `arg:"" optional:"" default:"." help:"A template, or the folder that holds one."`
-	Parameter []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of the template; may be repeated."`
-	Values    string   `placeholder:"FILE" help:"Values from elsewhere, in JSON or YAML: the sections ssm, exports, outputs and secrets."`
-	Region    string   `default:"us-east-1" env:"AWS_REGION" help:"The region that AWS::Region resolves to."`
-}
-
-// load reads the template into a stack.
-func (s source) load() (*stack.Stack, error) {
-	parameters, err := pairs(s.Parameter)
-	if err != nil {
-		return nil, err
-	}
-	values, err := s.values()
-	if err != nil {
-		return nil, err
-	}
-	return template.Load(s.Path, template.Options{Region: s.Region, Parameters: parameters, Values: values})
-}
-
-// values reads --values, or returns nil.
-func (s source) values() (*template.Values, error) {
-	if s.Values == "" {
-		return nil, nil
-	}
-	return template.ReadValues(s.Values)
-}
 
 // pairs reads KEY=VALUE arguments.
 func pairs(args []string) (map[string]string, error) {
@@ -66,21 +38,55 @@ func (validateCommand) Help() string {
 }
 
 // Run loads the template and prints what would run.
-func (c validateCommand) Run(std streams) error {
-	s, err := c.load()
-	if err != nil {
-		return err
-	}
+func (c validateCommand) Run(ctx context.Context, std streams) error {
+	s, err := c.load(ctx, std)
 	if c.JSON {
-		return printJSON(std.out, s.WithoutSecrets())
+		if failed := printJSON(std.out, findingsOf(s, err)); failed != nil {
+			return failed
+		}
+	}
+	if err != nil || c.JSON {
+		return err
 	}
 	for _, a := range s.APIs {
 		fmt.Fprintf(std.out, "API %s, stage %s, routes chosen by %s\n", a.Name, a.Stage.Name, a.RouteSelectionExpression)
 	}
 	printParts(std.out, s, nil)
+	printOutputs(std.out, s)
 	printNotices(std.out, s.Notices, true)
-	printWarnings(std.out, s.Placeholders())
+	printWarnings(std.out, warningsOf(s))
 	return nil
+}
+
+// findings is what validate --json prints.
+type findings struct {
+	// Valid is true when the template loads; Stack is there only then.
+	Valid bool         `json:"valid"`
+	Stack *stack.Stack `json:"stack,omitempty"`
+	// Notices are what is left out, Warnings what will hardly work, and Errors
+	// what keeps the template from loading.
+	Notices  []stack.Notice    `json:"notices"`
+	Warnings []string          `json:"warnings"`
+	Errors   []*template.Error `json:"errors"`
+}
+
+func findingsOf(s *stack.Stack, err error) findings {
+	found := findings{Notices: []stack.Notice{}, Warnings: []string{}, Errors: []*template.Error{}}
+	if err != nil {
+		found.Errors = template.Errors(err)
+		return found
+	}
+	shown := s.WithoutSecrets()
+	found.Valid, found.Stack = true, shown
+	found.Notices = append(found.Notices, s.Notices...)
+	found.Warnings = append(found.Warnings, warningsOf(s)...)
+	shown.Notices = nil
+	return found
+}
+
+// warningsOf are the sentences about what will hardly work.
+func warningsOf(s *stack.Stack) []string {
+	return append(s.Placeholders(), s.Doubts()...)
 }
 
 // printWarnings prints a line a sentence about what will hardly work.

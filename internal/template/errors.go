@@ -12,15 +12,16 @@ import (
 // errors.Join; errors.As finds the first.
 type Error struct {
 	// File is the path as it was given to Load.
-	File string
+	File string `json:"file"`
 	// Line and Column count from 1; both are zero when the file as a whole is
 	// meant.
-	Line, Column int
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty"`
 	// Path leads to the value, for example "Resources.SendRoute.Target"; it is
 	// empty when the file could not be read as far as that.
-	Path string
+	Path string `json:"path,omitempty"`
 	// Text says what is wrong and what to do.
-	Text string
+	Text string `json:"text"`
 
 	// unsupported marks what AWS could evaluate and Gatepost cannot.
 	unsupported bool
@@ -46,6 +47,22 @@ func asError(err error, file string) *Error {
 		return e
 	}
 	return &Error{File: file, Text: err.Error()}
+}
+
+// Errors takes an error of Load apart: what is wrong with the template, one
+// each. An error of another kind has its text only. It is nil for nil.
+func Errors(err error) []*Error {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*Error
+		for _, one := range joined.Unwrap() {
+			all = append(all, Errors(one)...)
+		}
+		return all
+	}
+	return []*Error{asError(err, "")}
 }
 
 // maxProblems is how many errors Load reports.

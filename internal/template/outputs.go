@@ -37,6 +37,9 @@ func (l *loader) loadOutput(f field, value *node) {
 		l.problems.add(err)
 		return
 	}
+	if l.holdsNoEcho(text) {
+		text = hiddenValue
+	}
 	output := stack.Output{Name: f.name, Value: text}
 	if d := f.value.field("Description"); d != nil {
 		output.Description = d.text

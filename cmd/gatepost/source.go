@@ -1,0 +1,71 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/gatepost-dev/gatepost/internal/cdkapp"
+	"github.com/gatepost-dev/gatepost/internal/template"
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// source is the template that a command reads and how.
+type source struct {
+	Path      string   `arg:"" optional:"" default:"." help:"A template, a CDK app's folder or its cdk.out, or the folder that holds one of them."`
+	Parameter []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of the template; may be repeated."`
+	Values    string   `placeholder:"FILE" help:"Values from elsewhere, in JSON or YAML: the sections ssm, exports, outputs and secrets."`
+	Stack     []string `sep:"none" placeholder:"NAME" help:"A stack or a stage of a CDK app, with what it depends on; may be repeated. By default all stacks that are not in stages."`
+	Region    string   `default:"us-east-1" env:"AWS_REGION" help:"The region that AWS::Region resolves to."`
+}
+
+// load reads the template into a stack. A CDK app runs first, and tells of its
+// progress.
+func (s source) load(ctx context.Context, std streams) (*stack.Stack, error) {
+	path, opts, err := s.prepared(ctx, std)
+	if err != nil {
+		return nil, err
+	}
+	return template.Load(path, opts)
+}
+
+// prepared is what is to be loaded and how.
+func (s source) prepared(ctx context.Context, std streams) (path string, opts template.Options, err error) {
+	parameters, err := pairs(s.Parameter)
+	if err != nil {
+		return "", opts, err
+	}
+	values, err := s.values()
+	if err != nil {
+		return "", opts, err
+	}
+	path, err = s.synthesized(ctx, std)
+	return path, template.Options{Region: s.Region, Parameters: parameters, Values: values, Stacks: s.Stack}, err
+}
+
+// values reads --values, or returns nil.
+func (s source) values() (*template.Values, error) {
+	if s.Values == "" {
+		return nil, nil
+	}
+	return template.ReadValues(s.Values)
+}
+
+// defaultAccount is what AWS::AccountId gives.
+const defaultAccount = "000000000000"
+
+// synthesized is the path of the template: for a CDK app the assembly that it
+// makes now, else the path as it was given.
+func (s source) synthesized(ctx context.Context, std streams) (string, error) {
+	path := cmp.Or(s.Path, ".")
+	if !template.IsApp(path) {
+		return path, nil
+	}
+	folder := path
+	if filepath.Base(path) == "cdk.json" {
+		folder = filepath.Dir(path)
+	}
+	tell := func(sentence string) { fmt.Fprintln(std.err, sentence) }
+	return cdkapp.App{Folder: folder, Region: s.Region, Account: defaultAccount, Progress: tell}.Synth(ctx)
+}

@@ -1,0 +1,287 @@
+// Package cdkapp runs the apps of the AWS CDK, as its command line does for
+// "cdk synth": the command of cdk.json gets its context and the folder for its
+// cloud assembly in its environment. Nothing of the CDK's command line is needed,
+// and nothing is looked up on AWS.
+//
+// The rules come from the CDK developer guide ("cdk.json", "Context values") and
+// from what the command line documents of the variables CDK_OUTDIR,
+// CDK_CONTEXT_JSON, CDK_DEFAULT_ACCOUNT and CDK_DEFAULT_REGION.
+package cdkapp
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// App is an app and how it is to be run.
+type App struct {
+	// Folder holds cdk.json.
+	Folder string
+	// Region and Account are what an app finds as CDK_DEFAULT_REGION and
+	// CDK_DEFAULT_ACCOUNT.
+	Region, Account string
+	// Limit is how long the app may take; zero means five minutes.
+	Limit time.Duration
+	// Progress, when it is not nil, gets a sentence when the app starts, and one
+	// every ten seconds.
+	Progress func(sentence string)
+}
+
+// defaultOutput is where an app leaves its assembly unless cdk.json says otherwise.
+const defaultOutput = "cdk.out"
+
+const (
+	defaultLimit = 5 * time.Minute
+	tick         = 10 * time.Second
+	// maxConfig bounds cdk.json and cdk.context.json, in bytes.
+	maxConfig = 4 << 20
+	// maxVariable is how much context goes into a variable; the system takes
+	// 128 KB for each. What is larger goes into a file.
+	maxVariable = 64 << 10
+)
+
+// config is the part of cdk.json that is read.
+type config struct {
+	App     string         `json:"app"`
+	Build   string         `json:"build"`
+	Output  string         `json:"output"`
+	Context map[string]any `json:"context"`
+}
+
+// Synth runs the app and returns the folder of its cloud assembly. Its error
+// shows what the app has printed, and names what is missing. It ends with ctx.
+func (a App) Synth(ctx context.Context) (folder string, err error) {
+	c, err := a.config()
+	if err != nil {
+		return "", err
+	}
+	if err := a.missing(c.App); err != nil {
+		return "", err
+	}
+	out, err := filepath.Abs(filepath.Join(a.Folder, cmp.Or(c.Output, defaultOutput)))
+	if err != nil {
+		return "", fmt.Errorf("the folder of the app: %w", err)
+	}
+	environment, done, err := a.environment(c, out)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(a.Limit, defaultLimit))
+	defer cancel()
+	for _, command := range []string{c.Build, c.App} {
+		if command == "" {
+			continue
+		}
+		if err := a.run(ctx, command, environment); err != nil {
+			return "", err
+		}
+	}
+	if _, err := os.Stat(filepath.Join(out, "manifest.json")); err != nil {
+		return "", fmt.Errorf("the CDK app in %s has ended without a cloud assembly in %s; does it call app.synth()?", a.Folder, out)
+	}
+	return out, nil
+}
+
+// config reads cdk.json.
+func (a App) config() (config, error) {
+	var c config
+	file := filepath.Join(a.Folder, "cdk.json")
+	if err := readJSON(file, &c); err != nil {
+		return c, err
+	}
+	if strings.TrimSpace(c.App) == "" {
+		return c, fmt.Errorf("%s names no \"app\", the command that runs the app", file)
+	}
+	return c, nil
+}
+
+func readJSON(file string, into any) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return fmt.Errorf("read the CDK app: %w", err)
+	}
+	if info.Size() > maxConfig {
+		return fmt.Errorf("%s is larger than %d MB", file, maxConfig>>20)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read the CDK app: %w", err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%s is not JSON as the CDK reads it: %w", file, err)
+	}
+	return nil
+}
+
+// missing says what must be installed for a command before it can run.
+func (a App) missing(command string) error {
+	program := strings.Fields(command)[0]
+	if _, err := exec.LookPath(program); err != nil && !strings.ContainsAny(program, "/=$(") {
+		return fmt.Errorf("the CDK app in %s runs with %q, and there is no %s here; install it%s", a.Folder, command, program, whence[program])
+	}
+	if !hasFile(a.Folder, "package.json") || !usesNode(program) || installed(a.Folder) {
+		return nil
+	}
+	install := "npm ci"
+	switch {
+	case hasFile(a.Folder, "yarn.lock"):
+		install = "yarn install"
+	case hasFile(a.Folder, "pnpm-lock.yaml"):
+		install = "pnpm install"
+	case !hasFile(a.Folder, "package-lock.json"):
+		install = "npm install"
+	}
+	return fmt.Errorf("the CDK app in %s has no node_modules; run %q there, and then this again", a.Folder, install)
+}
+
+// whence tells where programs come from that are not there.
+var whence = map[string]string{
+	"node": " (nodejs.org)", "npx": " (it comes with Node.js, nodejs.org)", "npm": " (it comes with Node.js, nodejs.org)",
+	"python3": " (python.org)", "go": " (go.dev)", "mvn": " (Maven)", "dotnet": " (.NET)",
+}
+
+func usesNode(program string) bool {
+	switch filepath.Base(program) {
+	case "node", "npx", "npm", "ts-node", "tsx", "yarn", "pnpm":
+		return true
+	}
+	return false
+}
+
+func hasFile(folder, name string) bool {
+	_, err := os.Stat(filepath.Join(folder, name))
+	return err == nil
+}
+
+// installed reports whether the folder, or one above it as in a monorepo, has
+// its modules.
+func installed(folder string) bool {
+	abs, err := filepath.Abs(folder)
+	for at := abs; err == nil; at = filepath.Dir(at) {
+		if hasFile(at, "node_modules") {
+			return true
+		}
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	return false
+}
+
+// environment is what the app finds in its variables. done removes what it
+// needs on the disk.
+func (a App) environment(c config, out string) (variables []string, done func(), err error) {
+	settings := map[string]any{
+		"aws:cdk:enable-path-metadata":  true,
+		"aws:cdk:enable-asset-metadata": true,
+		"aws:cdk:bundling-stacks":       []string{"**"},
+	}
+	maps.Copy(settings, c.Context)
+	if hasFile(a.Folder, "cdk.context.json") {
+		looked := make(map[string]any)
+		if err := readJSON(filepath.Join(a.Folder, "cdk.context.json"), &looked); err != nil {
+			return nil, nil, err
+		}
+		maps.Copy(settings, looked)
+	}
+	text, err := json.Marshal(settings)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the context of the CDK app: %w", err)
+	}
+	variables = append(os.Environ(), "CDK_OUTDIR="+out,
+		"CDK_DEFAULT_REGION="+a.Region, "CDK_DEFAULT_ACCOUNT="+a.Account)
+	if len(text) <= maxVariable {
+		return append(variables, "CDK_CONTEXT_JSON="+string(text)), func() {}, nil
+	}
+	file, err := overflow(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	return append(variables, "CDK_CONTEXT_JSON={}", "CONTEXT_OVERFLOW_LOCATION="+file), func() { os.Remove(file) }, nil
+}
+
+// overflow writes a context that is too large for a variable into a file.
+func overflow(text []byte) (string, error) {
+	f, err := os.CreateTemp("", "cdk-context-*.json")
+	if err != nil {
+		return "", fmt.Errorf("the context of the CDK app: %w", err)
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		os.Remove(f.Name())
+		return "", fmt.Errorf("the context of the CDK app: %w", err)
+	}
+	return f.Name(), nil
+}
+
+// run runs one command in the app's folder and tells how it goes.
+func (a App) run(ctx context.Context, command string, environment []string) error {
+	said := &lastBytes{}
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.Dir, cmd.Env = a.Folder, environment
+	cmd.Stdout, cmd.Stderr = said, said
+	// The processes that it has started end with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	a.tell("CDK: " + command)
+	ended := make(chan error, 1)
+	started := time.Now()
+	go func() { ended <- cmd.Run() }()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return a.outcome(ctx, command, err, said)
+		case <-ticker.C:
+			a.tell(fmt.Sprintf("CDK: still running after %s", time.Since(started).Round(time.Second)))
+		}
+	}
+}
+
+func (a App) tell(sentence string) {
+	if a.Progress != nil {
+		a.Progress(sentence)
+	}
+}
+
+// outcome is the error of a command that failed.
+func (a App) outcome(ctx context.Context, command string, err error, said *lastBytes) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("the CDK app in %s has not ended within %s (%s):\n%s", a.Folder, cmp.Or(a.Limit, defaultLimit), command, said)
+	case ctx.Err() != nil:
+		return fmt.Errorf("the CDK app in %s: %w", a.Folder, ctx.Err())
+	}
+	return fmt.Errorf("the CDK app in %s failed (%s): %w\n%s", a.Folder, command, err, said)
+}
+
+// lastBytes keeps the end of what is written to it, where programs say why they
+// gave up.
+type lastBytes struct{ kept []byte }
+
+const maxOutput = 16 << 10
+
+func (l *lastBytes) Write(p []byte) (int, error) {
+	l.kept = append(l.kept, p...)
+	if over := len(l.kept) - maxOutput; over > 0 {
+		l.kept = append(l.kept[:0], l.kept[over:]...)
+	}
+	return len(p), nil
+}
+
+func (l *lastBytes) String() string { return strings.TrimSpace(string(l.kept)) }
