@@ -20,7 +20,8 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected parts of testdata/*.txtar")
 
 // TestGolden loads the template of each archive and compares the stack, or the
-// error, with what the archive expects. The first file is the template;
+// error, with what the archive expects. The first file is the template, or the
+// manifest of a cloud assembly, which is loaded with its folder;
 // options.json holds Options; want.json or want.err is expected; all other
 // files lie beside the template, and only with them code paths are looked for.
 func TestGolden(t *testing.T) {
@@ -76,7 +77,7 @@ func newGoldenCase(t *testing.T, archive *txtar.Archive) *goldenCase {
 		}
 		c.inputs.Files = append(c.inputs.Files, f)
 		switch {
-		case i == 0:
+		case i == 0 && filepath.Base(f.Name) != manifestFile:
 		case f.Name == "options.json":
 			if err := json.Unmarshal(f.Data, &c.opts); err != nil {
 				t.Fatal(err)
@@ -102,7 +103,11 @@ func (c *goldenCase) addFile(t *testing.T, f txtar.File) {
 }
 
 func (c *goldenCase) run(t *testing.T) (name, text string) {
-	s, err := LoadBytes(c.template.Name, c.template.Data, c.dir, c.opts)
+	load := func() (*stack.Stack, error) { return LoadBytes(c.template.Name, c.template.Data, c.dir, c.opts) }
+	if filepath.Base(c.template.Name) == manifestFile {
+		load = func() (*stack.Stack, error) { return Load(c.dir, c.opts) }
+	}
+	s, err := load()
 	if err != nil {
 		return "want.err", c.portable(err.Error()) + "\n"
 	}
