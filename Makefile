@@ -4,7 +4,7 @@
 BIN := bin
 GO  ?= go
 
-.PHONY: build demo test lint dlv bench fuzz dynalite clean
+.PHONY: build demo test lint dlv bench fuzz dynalite cdk clean
 
 build: ## bin/gatepost
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/gatepost ./cmd/gatepost
@@ -35,6 +35,9 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 dynalite: ## dynalite's public test suite against the tables: fetched with git and npm, half a minute
 	GO=$(GO) ./dynalite.sh
+
+cdk: ## a real app of the AWS CDK, synthesized and loaded: npm, half a minute
+	GO=$(GO) ./cdk.sh
 
 clean:
 	rm -rf $(BIN)

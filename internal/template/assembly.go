@@ -192,16 +192,14 @@ func (a *assembly) readAssets(file string) error {
 // that they depend on; else all outside of stages; else those of the only stage.
 func (a *assembly) choose(file string, asked []string) ([]appStack, error) {
 	if len(asked) == 0 {
-		var plain []appStack
-		for _, s := range a.stacks {
-			if s.stage == "" || len(a.stages) == 1 {
-				plain = append(plain, s)
-			}
+		plain := slices.DeleteFunc(slices.Clone(a.stacks), func(s appStack) bool { return s.stage != "" })
+		switch {
+		case len(plain) > 0:
+			return plain, nil
+		case len(a.stages) <= 1:
+			return a.stacks, nil
 		}
-		if len(plain) == 0 {
-			return nil, a.mustChoose(file, "the app has several stages, which are the same system more than once")
-		}
-		return plain, nil
+		return nil, a.mustChoose(file, "the app has several stages, which are the same system more than once")
 	}
 	chosen := make(map[int]bool)
 	for _, name := range asked {
