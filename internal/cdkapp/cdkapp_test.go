@@ -89,6 +89,13 @@ func TestSynthWithMuchContext(t *testing.T) {
 
 // TestSynthFails has what goes wrong and what is said then.
 func TestSynthFails(t *testing.T) {
+	programs := t.TempDir() // whether Node.js is here or not
+	for _, name := range []string{"node", "npx"} {
+		if err := os.WriteFile(filepath.Join(programs, name), []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", programs+string(os.PathListSeparator)+os.Getenv("PATH"))
 	for name, c := range map[string]struct {
 		app  App
 		want []string

@@ -86,6 +86,9 @@ func (p *problems) add(err error) {
 	p.list = append(p.list, err)
 }
 
+// tooMany reports whether there are more than anybody will read.
+func (p *problems) tooMany() bool { return len(p.list) > 100*maxProblems }
+
 // err joins what was collected in the order of the template, or returns nil.
 func (p *problems) err() error {
 	slices.SortStableFunc(p.list, func(a, b error) int {

@@ -261,6 +261,7 @@ func (l *loader) readSections(root *node) bool {
 			Text: "there is no Resources section; is this a CloudFormation or SAM template?"})
 		return false
 	}
+	l.includeAtTop(root)
 	for _, f := range root.fields {
 		if _, known := sections[f.name]; !known {
 			l.noteTemplate(f.line, "the section "+quote(f.name)+" is not one of a template's: it has no effect here, and AWS refuses it"+l.hint(f.name, sectionNames()))
@@ -269,6 +270,11 @@ func (l *loader) readSections(root *node) bool {
 	l.mappings, l.conditions = root.field("Mappings"), root.field("Conditions")
 	l.readParameters(root.field("Parameters"))
 	l.readTransform(root.field("Transform"))
+	for _, section := range []string{"Mappings", "Conditions", "Globals", "Resources", "Outputs"} {
+		if n := root.field(section); n != nil {
+			l.applyMacros(n, 0)
+		}
+	}
 	l.readResources(root.field("Resources"), root.field("Globals"))
 	return true
 }
@@ -295,9 +301,13 @@ func (l *loader) readTransform(n *node) {
 		macros = n.items
 	}
 	for _, m := range macros {
-		if m.text == samTransform {
+		switch {
+		case m.text == samTransform:
 			l.isSAM = true
-		} else {
+		case m.text == extensionMacro, isInclude(m): // they are applied
+		case m.field("Name") != nil:
+			l.noteTemplate(m.line, "the macro "+quote(m.field("Name").text)+" in Transform is not applied")
+		default:
 			l.noteTemplate(m.line, "the macro "+quote(m.text)+" in Transform is not applied")
 		}
 	}

@@ -32,6 +32,10 @@ type system struct {
 	// files and order are the files of the trees, and their order.
 	files map[*node]string
 	order map[string]int
+	// includes counts how often each file is included, and unrolledNodes what
+	// loops have made.
+	includes      map[string]int
+	unrolledNodes int
 	// secrets are the values of secrets that were looked up.
 	secrets map[string]bool
 	// exports are the outputs that stacks export, once somebody has asked.
@@ -59,6 +63,7 @@ func newSystem(documents []document) (*system, error) {
 		streamed:  make(map[string]bool),
 		files:     make(map[*node]string),
 		order:     make(map[string]int),
+		includes:  make(map[string]int),
 		secrets:   make(map[string]bool),
 	}
 	s.problems.order = s.order
@@ -78,10 +83,7 @@ func newSystem(documents []document) (*system, error) {
 // add reads the sections of one template, so that others can refer to it. It
 // returns nil when there is nothing to go on with.
 func (s *system) add(d document) *loader {
-	s.files[d.root] = d.file
-	if _, known := s.order[d.file]; !known {
-		s.order[d.file] = len(s.order)
-	}
+	s.addFile(d.root, d.file)
 	l := &loader{dir: d.dir, root: d.root, repeated: d.repeated, assets: d.assets, depth: d.depth}
 	l.evaluator = &evaluator{
 		system: s, file: d.file, opts: d.opts, prefix: d.prefix, given: d.given, types: resourceTypes(),
@@ -96,6 +98,14 @@ func (s *system) add(d document) *loader {
 	}
 	s.loaders = append(s.loaders, l)
 	return l
+}
+
+// addFile remembers which file a tree is from, and the order of files.
+func (s *system) addFile(root *node, file string) {
+	s.files[root] = file
+	if _, known := s.order[file]; !known {
+		s.order[file] = len(s.order)
+	}
 }
 
 // phase is one step of reading, for resources of some types.
