@@ -8,12 +8,14 @@ import (
 )
 
 func tableTypes() map[string]resourceType {
+	table := resourceType{complete: true, ref: named("TableName"), attributes: map[string]attribute{
+		"Arn":       arnOf("dynamodb", "table/", "TableName"),
+		"TableId":   func(e *evaluator, r *resource) (string, error) { return e.uuid(r.id), nil },
+		"StreamArn": streamARN,
+	}}
 	return map[string]resourceType{
-		"AWS::DynamoDB::Table": {complete: true, ref: named("TableName"), attributes: map[string]attribute{
-			"Arn":       arnOf("dynamodb", "table/", "TableName"),
-			"TableId":   func(e *evaluator, r *resource) (string, error) { return e.uuid(r.id), nil },
-			"StreamArn": streamARN,
-		}},
+		"AWS::DynamoDB::Table":       table,
+		"AWS::DynamoDB::GlobalTable": table,
 		"AWS::Serverless::SimpleTable": {complete: true, ref: named("TableName"), attributes: map[string]attribute{
 			"Arn": arnOf("dynamodb", "table/", "TableName"),
 		}},
@@ -36,7 +38,12 @@ func streamARN(e *evaluator, r *resource) (string, error) {
 
 var tableNameForm = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
 
-// loadTable reads AWS::DynamoDB::Table.
+// ofGlobalTables are the properties that only AWS::DynamoDB::GlobalTable has.
+var ofGlobalTables = []string{"GlobalTableSourceArn", "GlobalTableWitnesses", "MultiRegionConsistency", "GlobalTableSettingsReplicationMode", "ReadOnDemandThroughputSettings",
+	"ReadProvisionedThroughputSettings", "Replicas", "WriteOnDemandThroughputSettings", "WriteProvisionedThroughputSettings"}
+
+// loadTable reads AWS::DynamoDB::Table, and AWS::DynamoDB::GlobalTable, of which
+// there is one replica here.
 func (l *loader) loadTable(r *resource) {
 	p := l.properties(r)
 	t, ok := l.namedTable(r, p)
@@ -55,6 +62,9 @@ func (l *loader) loadTable(r *resource) {
 	}
 	t.DeletionProtection = p.flag("DeletionProtectionEnabled", false)
 	l.loadStream(p, &t)
+	if r.typ == "AWS::DynamoDB::GlobalTable" {
+		p.inert(ofGlobalTables...)
+	}
 	p.rest([]string{"BillingMode", "ContributorInsightsSpecification", "OnDemandThroughput",
 		"PointInTimeRecoverySpecification", "ProvisionedThroughput", "ResourcePolicy", "SSESpecification", "TableClass", "WarmThroughput"},
 		map[string]string{
@@ -144,6 +154,9 @@ func (l *loader) indexes(p *properties, property string, local bool) []stack.Tab
 		}
 		if !slices.Contains([]string{"ALL", "KEYS_ONLY", "INCLUDE"}, index.Projection) {
 			l.problem(nodeOr(i.raw("Projection"), i.node), "an index needs a Projection whose ProjectionType is ALL, KEYS_ONLY or INCLUDE")
+		}
+		if i.resource.typ == "AWS::DynamoDB::GlobalTable" {
+			i.inert(ofGlobalTables...)
 		}
 		i.rest([]string{"ContributorInsightsSpecification", "OnDemandThroughput", "ProvisionedThroughput", "WarmThroughput"}, nil)
 		all = append(all, index)

@@ -149,11 +149,11 @@ func (e *evaluator) reference(n *node, reference string) (value string, known bo
 	service, name, _ := strings.Cut(reference, ":")
 	switch service {
 	case "ssm", "ssm-secure":
-		value, known = e.opts.Values.SSMParameter(name)
+		value, known, err = e.parameterOfStore(name)
 		if known && service == "ssm-secure" {
 			e.secrets[value] = true
 		}
-		return value, known, nil
+		return value, known, err
 	case "secretsmanager":
 		value, known, err = e.secret(name)
 		if err != nil {
@@ -164,6 +164,21 @@ func (e *evaluator) reference(n *node, reference string) (value string, known bo
 		}
 	}
 	return value, known, err
+}
+
+// parameterOfStore is a parameter of Parameter Store: of the values, else one that
+// a template declares.
+func (e *evaluator) parameterOfStore(name string) (value string, known bool, err error) {
+	if value, known = e.opts.Values.SSMParameter(name); known {
+		return value, true, nil
+	}
+	plain, _, _ := strings.Cut(name, ":")
+	o, declared := e.declaredParameter(plain)
+	if !declared {
+		return "", false, nil
+	}
+	value, err = o.text()
+	return value, err == nil, err
 }
 
 // secret reads id:SecretString:key:stage:version, of which all but the id may be

@@ -49,7 +49,8 @@ var runTypes = []string{
 	"AWS::Lambda::LayerVersion", "AWS::Serverless::LayerVersion",
 	"AWS::Serverless::Function", "AWS::Serverless::WebSocketApi",
 	"AWS::Events::Rule", "AWS::Scheduler::Schedule",
-	"AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::DynamoDB::Table", "AWS::Serverless::SimpleTable",
+	"AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SNS::Subscription", "AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::Serverless::SimpleTable",
+	"AWS::SSM::Parameter",
 	"AWS::Kinesis::Stream",
 }
 
@@ -59,6 +60,7 @@ var runTypes = []string{
 var inertTypes = []string{
 	"AWS::IAM::", "AWS::Logs::", "AWS::CloudWatch::", "AWS::XRay::", "AWS::CDK::Metadata",
 	"AWS::ApiGateway::Account", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy",
+	"AWS::Serverless::Connector",
 	"AWS::Lambda::Version", "AWS::Lambda::Alias", "AWS::Lambda::LayerVersionPermission",
 	"AWS::KMS::", "AWS::CodeDeploy::", "AWS::ApplicationAutoScaling::", "AWS::Route53::", "AWS::CertificateManager::",
 	"AWS::CloudFormation::WaitConditionHandle", "AWS::Scheduler::ScheduleGroup", "AWS::CloudFormation::WaitCondition",
@@ -75,7 +77,11 @@ func (l *loader) noteSkipped() {
 			l.noteInert(r, r.line, "not needed here")
 			continue
 		}
-		l.note(r, r.line, "Gatepost does not run this type of resource; it is left out")
+		why := "Gatepost does not run this type of resource; it is left out"
+		if r.typ == "AWS::Lambda::Url" {
+			why = "functions get no URL of their own here; invoke them with gatepost invoke, or by a route"
+		}
+		l.note(r, r.line, why)
 	}
 }
 

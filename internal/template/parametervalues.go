@@ -68,7 +68,7 @@ func (e *evaluator) parameterValue(n *node, p *parameter) (*node, error) {
 	if !given {
 		return nil, e.errorf(p.node, "the parameter has no value; give it a Default, or pass a value for it")
 	}
-	if text, err = e.stored(p, text); err != nil {
+	if text, err = e.fromStore(p, text); err != nil {
 		return nil, err
 	}
 	if !p.isList() {
@@ -81,10 +81,10 @@ func (e *evaluator) parameterValue(n *node, p *parameter) (*node, error) {
 	return e.produceList(n, items)
 }
 
-// stored is the value that Parameter Store has under the name which a parameter
+// fromStore is the value that Parameter Store has under the name which a parameter
 // of an SSM type gives. A name that the values do not have stands for itself when
 // the caller passed it: it is then taken as the value.
-func (e *evaluator) stored(p *parameter, text string) (string, error) {
+func (e *evaluator) fromStore(p *parameter, text string) (string, error) {
 	if !strings.HasPrefix(p.typ, ssmPrefix) {
 		return text, nil
 	}

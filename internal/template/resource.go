@@ -49,7 +49,7 @@ type attribute func(e *evaluator, r *resource) (string, error)
 // resourceTypes is the table of all types whose values are known.
 func resourceTypes() map[string]resourceType {
 	all := make(map[string]resourceType)
-	for _, family := range []map[string]resourceType{apiTypes(), lambdaTypes(), layerTypes(), queueTypes(), topicTypes(), tableTypes(), streamTypes(), scheduleTypes(), otherTypes()} {
+	for _, family := range []map[string]resourceType{apiTypes(), lambdaTypes(), layerTypes(), queueTypes(), topicTypes(), tableTypes(), streamTypes(), scheduleTypes(), parameterTypes(), otherTypes()} {
 		maps.Copy(all, family)
 	}
 	return all

@@ -38,6 +38,9 @@ type system struct {
 	unrolledNodes int
 	// secrets are the values of secrets that were looked up.
 	secrets map[string]bool
+	// stored are the parameters of Parameter Store that the templates declare,
+	// once somebody has asked.
+	stored map[string]output
 	// exports are the outputs that stacks export, once somebody has asked.
 	exports map[string]output
 }
@@ -124,9 +127,10 @@ var phases = []phase[*loader]{
 	{(*loader).loadSubscription, []string{"AWS::SNS::Subscription"}},
 	{(*loader).loadDeadLetters, []string{"AWS::Lambda::Function", "AWS::Serverless::Function"}},
 	{(*loader).loadInvokeConfig, []string{"AWS::Lambda::EventInvokeConfig"}},
-	{(*loader).loadTable, []string{"AWS::DynamoDB::Table"}},
+	{(*loader).loadTable, []string{"AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"}},
 	{(*loader).loadSimpleTable, []string{"AWS::Serverless::SimpleTable"}},
 	{(*loader).loadDataStream, []string{"AWS::Kinesis::Stream"}},
+	{(*loader).loadParameter, []string{"AWS::SSM::Parameter"}},
 	{(*loader).loadMapping, []string{"AWS::Lambda::EventSourceMapping"}},
 	{(*loader).loadRule, []string{"AWS::Events::Rule"}},
 	{(*loader).loadSchedule, []string{"AWS::Scheduler::Schedule"}},
