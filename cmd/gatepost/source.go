@@ -16,6 +16,7 @@ type source struct {
 	Path      string   `arg:"" optional:"" default:"." help:"A template, a CDK app's folder or its cdk.out, or the folder that holds one of them."`
 	Parameter []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of the template; may be repeated."`
 	Values    string   `placeholder:"FILE" help:"Values from elsewhere, in JSON or YAML: the sections ssm, exports, outputs and secrets."`
+	ConfigEnv string   `placeholder:"NAME" help:"The environment of the samconfig.toml beside the template; by default 'default'."`
 	Stack     []string `sep:"none" placeholder:"NAME" help:"A stack or a stage of a CDK app, with what it depends on; may be repeated. By default all stacks that are not in stages."`
 	Region    string   `default:"us-east-1" env:"AWS_REGION" help:"The region that AWS::Region resolves to."`
 }
@@ -41,7 +42,7 @@ func (s source) prepared(ctx context.Context, std streams) (path string, opts te
 		return "", opts, err
 	}
 	path, err = s.synthesized(ctx, std)
-	return path, template.Options{Region: s.Region, Parameters: parameters, Values: values, Stacks: s.Stack}, err
+	return path, template.Options{Region: s.Region, Parameters: parameters, Values: values, ConfigEnv: s.ConfigEnv, Stacks: s.Stack}, err
 }
 
 // values reads --values, or returns nil.

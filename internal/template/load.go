@@ -36,6 +36,10 @@ type Options struct {
 	// Parameters are values for the template's parameters, over their
 	// defaults. A name that the template does not declare is an error.
 	Parameters map[string]string
+	// ConfigEnv is the environment of the samconfig.toml beside the template whose
+	// parameter_overrides and stack_name count; empty means "default", if the file
+	// has it. Parameters come before what it says.
+	ConfigEnv string
 	// Stacks choose among the stacks of a CDK app, by the stack's name, its path
 	// (Stage/Stack) or its stage; empty takes all of them that are not in stages.
 	Stacks []string
@@ -91,15 +95,30 @@ func documentsAt(path string, opts Options) ([]document, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, repeated, err := parseFile(file)
-	if err != nil {
-		return nil, err
-	}
+	d, err := readDocument(file, opts)
+	return []document{d}, err
+}
+
+// readDocument reads a template with what the SAM command line has left beside
+// it: settings, and a build that is newer than the sources.
+func readDocument(file string, opts Options) (document, error) {
 	dir := filepath.Dir(file)
-	if opts, err = opts.withDefaults(dir); err != nil {
-		return nil, err
+	config, err := readSAMConfig(dir, opts.ConfigEnv)
+	if err != nil {
+		return document{}, err
 	}
-	return []document{{file: file, dir: dir, root: root, repeated: repeated, opts: opts}}, nil
+	if opts.StackName == "" {
+		opts.StackName = config.stackName
+	}
+	if opts, err = opts.withDefaults(dir); err != nil {
+		return document{}, err
+	}
+	d := document{file: file, dir: dir, opts: opts, configured: config.parameters}
+	if built := freshBuild(file); built != "" {
+		d.file, d.dir, d.note = built, filepath.Dir(built), "this template and its code are what sam build has made: nothing has changed since"
+	}
+	d.root, d.repeated, err = parseFile(d.file)
+	return d, err
 }
 
 // readFile reads a template that is not larger than the limit.
@@ -241,6 +260,10 @@ type document struct {
 	prefix string
 	assets map[string]string
 	depth  int
+	// configured are the parameters of samconfig.toml, and note, if it is not
+	// empty, is told of the template.
+	configured map[string]string
+	note       string
 	// given are the parameters that the stack around this one passes, or nil.
 	given map[string]passed
 }

@@ -2,6 +2,7 @@ package template
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/gatepost-dev/gatepost/apigw"
@@ -87,11 +88,15 @@ func newSystem(documents []document) (*system, error) {
 // returns nil when there is nothing to go on with.
 func (s *system) add(d document) *loader {
 	s.addFile(d.root, d.file)
+	d.opts.Parameters = d.parameters()
 	l := &loader{dir: d.dir, root: d.root, repeated: d.repeated, assets: d.assets, depth: d.depth}
 	l.evaluator = &evaluator{
 		system: s, file: d.file, opts: d.opts, prefix: d.prefix, given: d.given, types: resourceTypes(),
 		parameters: make(map[string]*parameter), resources: make(map[string]*resource),
 		known: make(map[*node]outcome), busy: make(map[*node]bool),
+	}
+	if d.note != "" {
+		l.addNotice(stack.Notice{File: d.file, Line: 1, Text: d.note})
 	}
 	for _, k := range l.repeated {
 		l.noteTemplate(k.line, k.path+" is given twice, in line "+strconv.Itoa(k.first)+" and here; the last one counts, as on AWS")
@@ -101,6 +106,24 @@ func (s *system) add(d document) *loader {
 	}
 	s.loaders = append(s.loaders, l)
 	return l
+}
+
+// parameters are those of the caller over those of samconfig.toml that the
+// template has.
+func (d document) parameters() map[string]string {
+	if len(d.configured) == 0 {
+		return d.opts.Parameters
+	}
+	all := maps.Clone(d.opts.Parameters)
+	if all == nil {
+		all = make(map[string]string)
+	}
+	for name, value := range d.configured {
+		if _, given := all[name]; !given && d.root.field("Parameters").field(name) != nil {
+			all[name] = value
+		}
+	}
+	return all
 }
 
 // addFile remembers which file a tree is from, and the order of files.
