@@ -49,6 +49,10 @@ func TestHostile(t *testing.T) {
 		"wide schema":           {"t.yaml", oneModel + "'" + wideSchema(15_000) + "'", "may have"},
 		"models of models":      {"t.yaml", oneModel + "{}\n" + modelsOfModels(1500), "come to more than"},
 		"many schemas":          {"t.yaml", oneModel + "{}\n" + repeat("", "  M%d: {Type: AWS::ApiGatewayV2::Model, Properties: {ApiId: !Ref Api, Name: M%[1]d, Schema: {properties: {a: {pattern: '(a*)*'}, b: {$ref: '#'}}}}}\n", 1500), ""},
+		"loops in loops":        {"t.yaml", loops(8), "the loops of the template make more than"},
+		"a loop over much":      {"t.yaml", "Transform: AWS::LanguageExtensions\nResources:\n  Fn::ForEach::A: [X, [" + strings.TrimSuffix(repeat("", "a%d,", 50_000), ",") + "], {'Q${X}': {Type: AWS::SQS::Queue}}]\n", "more than"},
+		"dynamic references":    {"t.yaml", oneModel + "'" + strings.Repeat("{{resolve:ssm:/a}}", 50_000) + "'", "may have"},
+		"many blocks":           {"t.yaml", repeat("Resources:\n  Q: {Type: AWS::SQS::Queue, Properties: {Tags: [\n", "{Key: k%d, Value: !Join ['', !Cidr ['::/0', 256, 64]]},\n", 5_000) + "]}}\n", ""},
 		"stage variables":       {"t.yaml", stageVariables(), "more than 8192 bytes"},
 		"plans times stages":    {"t.yaml", plansTimesStages(20, 200), ""},
 		"mapping templates":     {"t.yaml", oneModel + "{}\n" + repeat("", "  I%d: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api, IntegrationType: MOCK, RequestTemplates: {$default: '"+strings.Repeat("#if(true)a#end", 300)+"'}}}\n", 1500), "API Gateway does not take"},
@@ -89,6 +93,15 @@ func wideSchema(n int) string {
 func modelsOfModels(n int) string {
 	large := "  Large: {Type: AWS::ApiGatewayV2::Model, Properties: {ApiId: !Ref Api, Name: Large, Schema: '{\"title\":\"" + strings.Repeat("a", 300<<10) + "\"}'}}\n"
 	return large + repeat("", "  M%d: {Type: AWS::ApiGatewayV2::Model, Properties: {ApiId: !Ref Api, Name: M%[1]d, Schema: {$ref: !Sub 'https://apigateway.amazonaws.com/restapis/${Api}/models/Large'}}}\n", n)
+}
+
+// loops are loops in loops, each over ten items.
+func loops(depth int) string {
+	body := "{Q: {Type: AWS::SQS::Queue}}"
+	for i := range depth {
+		body = fmt.Sprintf("{'Fn::ForEach::L%d': [X%[1]d, [a, b, c, d, e, f, g, h, i, j], %s]}", i, strings.Replace(body, "Q:", fmt.Sprintf("'Q${X%d}':", i), 1))
+	}
+	return "Transform: AWS::LanguageExtensions\nResources: " + body + "\n"
 }
 
 func stageVariables() string {

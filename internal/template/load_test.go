@@ -2,6 +2,7 @@ package template
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,4 +125,36 @@ func BenchmarkLoad(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkLoad2000 loads a template of 2,000 resources: APIs with routes,
+// functions with variables, queues, tables and mappings.
+func BenchmarkLoad2000(b *testing.B) {
+	text := []byte(large())
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, err := LoadBytes("t.yaml", text, "", Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// large is a template of 2,000 resources in ten systems of 200.
+func large() string {
+	var out strings.Builder
+	out.WriteString("Resources:\n")
+	for i := range 10 {
+		fmt.Fprintf(&out, "  Api%d: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: api%[1]d, ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action}}\n", i)
+		fmt.Fprintf(&out, "  Stage%d: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Api%[1]d, StageName: main}}\n", i)
+		for j := range 33 {
+			id := fmt.Sprintf("%dx%d", i, j)
+			fmt.Fprintf(&out, "  Fn%[1]s:\n    Type: AWS::Lambda::Function\n    Properties: {Runtime: provided.al2023, Handler: bootstrap, Code: fn, Environment: {Variables: {QUEUE: !Ref Q%[1]s, TABLE: !Ref T%[1]s, URL: !Sub 'https://${Api%[2]d}.execute-api.${AWS::Region}.amazonaws.com/main'}}}\n", id, i)
+			fmt.Fprintf(&out, "  Q%[1]s: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 60}}\n", id)
+			fmt.Fprintf(&out, "  T%[1]s: {Type: AWS::DynamoDB::Table, Properties: {KeySchema: [{AttributeName: id, KeyType: HASH}], AttributeDefinitions: [{AttributeName: id, AttributeType: S}]}}\n", id)
+			fmt.Fprintf(&out, "  M%[1]s: {Type: AWS::Lambda::EventSourceMapping, Properties: {EventSourceArn: !GetAtt Q%[1]s.Arn, FunctionName: !Ref Fn%[1]s}}\n", id)
+			fmt.Fprintf(&out, "  I%[1]s: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api%[2]d, IntegrationType: AWS_PROXY, IntegrationUri: !Sub 'arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Fn%[1]s.Arn}/invocations'}}\n", id, i)
+			fmt.Fprintf(&out, "  R%[1]s: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api%[2]d, RouteKey: r%[1]s, Target: !Sub 'integrations/${I%[1]s}'}}\n", id, i)
+		}
+	}
+	return out.String()
 }
