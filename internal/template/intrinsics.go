@@ -201,6 +201,8 @@ func (e *evaluator) list(n *node) ([]*node, error) {
 // call evaluates one intrinsic function.
 func (e *evaluator) call(name string, n, argument *node) (*node, error) {
 	switch name {
+	case missingCall:
+		return nil, e.unsupported(n, "%s", argument.text)
 	case "Ref":
 		return e.callRef(n, argument)
 	case "Fn::GetAtt":

@@ -247,6 +247,8 @@ type loader struct {
 	depth int
 	// repeated are the keys that the template gives twice.
 	repeated []repeatedKey
+	// made are the logical ids that stand in no file.
+	made map[string]bool
 }
 
 // document is a template that is read and not looked into yet.
@@ -266,6 +268,12 @@ type document struct {
 	note       string
 	// given are the parameters that the stack around this one passes, or nil.
 	given map[string]passed
+	// files, made and notices are of a template that was made of another format:
+	// the files of its values, the logical ids that stand in none, and what was to
+	// say about it.
+	files   map[*node]string
+	made    map[string]bool
+	notices []stack.Notice
 }
 
 // sections are the parts that a template may have; the ones that are false
@@ -389,7 +397,7 @@ func (l *loader) readResource(f field) *resource {
 	if !logicalIDForm.MatchString(f.name) {
 		l.problem(f.value, "a logical id is made of letters and digits only")
 	}
-	r := &resource{id: f.name, typ: typ.text, declared: typ.text, node: f.value, line: f.line, condition: f.value.field("Condition")}
+	r := &resource{id: f.name, typ: typ.text, declared: typ.text, node: f.value, line: f.line, generated: l.made[f.name], condition: f.value.field("Condition")}
 	if r.condition != nil && !r.condition.isScalar() {
 		l.problem(r.condition, "Condition takes a condition's name, not %s", r.condition.kind)
 		r.condition = nil

@@ -1,9 +1,10 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
-	"strconv"
+	"slices"
 
 	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/stack"
@@ -88,8 +89,11 @@ func newSystem(documents []document) (*system, error) {
 // returns nil when there is nothing to go on with.
 func (s *system) add(d document) *loader {
 	s.addFile(d.root, d.file)
+	for _, root := range slices.SortedFunc(maps.Keys(d.files), func(a, b *node) int { return cmp.Compare(d.files[a], d.files[b]) }) {
+		s.addFile(root, d.files[root])
+	}
 	d.opts.Parameters = d.parameters()
-	l := &loader{dir: d.dir, root: d.root, repeated: d.repeated, assets: d.assets, depth: d.depth}
+	l := &loader{dir: d.dir, root: d.root, repeated: d.repeated, assets: d.assets, depth: d.depth, made: d.made}
 	l.evaluator = &evaluator{
 		system: s, file: d.file, opts: d.opts, prefix: d.prefix, given: d.given, types: resourceTypes(),
 		parameters: make(map[string]*parameter), resources: make(map[string]*resource),
@@ -98,8 +102,11 @@ func (s *system) add(d document) *loader {
 	if d.note != "" {
 		l.addNotice(stack.Notice{File: d.file, Line: 1, Text: d.note})
 	}
+	for _, n := range d.notices {
+		l.addNotice(n)
+	}
 	for _, k := range l.repeated {
-		l.noteTemplate(k.line, k.path+" is given twice, in line "+strconv.Itoa(k.first)+" and here; the last one counts, as on AWS")
+		l.noteTemplate(k.line, k.text())
 	}
 	if !l.readSections(l.root) {
 		return nil

@@ -228,6 +228,10 @@ type repeatedKey struct {
 	first, line int
 }
 
+func (k repeatedKey) text() string {
+	return k.path + " is given twice, in line " + strconv.Itoa(k.first) + " and here; the last one counts, as on AWS"
+}
+
 // maxRepeated is how many repeated keys of one template are told.
 const maxRepeated = 20
 
