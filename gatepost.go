@@ -21,6 +21,7 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/aws/elsewhere"
 	"github.com/gatepost-dev/gatepost/internal/function"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
+	"github.com/gatepost-dev/gatepost/internal/serverless"
 	"github.com/gatepost-dev/gatepost/internal/template"
 	"github.com/gatepost-dev/gatepost/stack"
 )
@@ -143,8 +144,12 @@ type Server struct {
 	house *house // set before ready is closed
 }
 
-// LoadStack reads a template: a file or the folder that holds one.
+// LoadStack reads a template or a serverless.yml: a file, or the folder that holds
+// one.
 func LoadStack(path string) (*stack.Stack, error) {
+	if file, found := serverless.Means(path); found {
+		return serverless.Load(file, serverless.Options{})
+	}
 	return template.Load(path, template.Options{})
 }
 

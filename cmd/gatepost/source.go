@@ -4,21 +4,25 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/gatepost-dev/gatepost/internal/cdkapp"
+	"github.com/gatepost-dev/gatepost/internal/serverless"
 	"github.com/gatepost-dev/gatepost/internal/template"
 	"github.com/gatepost-dev/gatepost/stack"
 )
 
 // source is the template that a command reads and how.
 type source struct {
-	Path      string   `arg:"" optional:"" default:"." help:"A template, a CDK app's folder or its cdk.out, or the folder that holds one of them."`
+	Path      string   `arg:"" optional:"" default:"." help:"A template, a serverless.yml, a CDK app's folder or its cdk.out, or the folder that holds one of them."`
 	Parameter []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of the template; may be repeated."`
 	Values    string   `placeholder:"FILE" help:"Values from elsewhere, in JSON or YAML: the sections ssm, exports, outputs and secrets."`
 	ConfigEnv string   `placeholder:"NAME" help:"The environment of the samconfig.toml beside the template; by default 'default'."`
 	Stack     []string `sep:"none" placeholder:"NAME" help:"A stack or a stage of a CDK app, with what it depends on; may be repeated. By default all stacks that are not in stages."`
-	Region    string   `default:"us-east-1" env:"AWS_REGION" help:"The region that AWS::Region resolves to."`
+	Region    string   `placeholder:"NAME" help:"The region that AWS::Region resolves to; by default that of a serverless.yml, else $AWS_REGION, else us-east-1."`
+	Stage     string   `placeholder:"NAME" help:"The stage of a serverless.yml, over its own."`
+	Option    []string `sep:"none" placeholder:"KEY=VALUE" help:"What ${opt:KEY} in a serverless.yml gives; may be repeated."`
 }
 
 // load reads the template into a stack. A CDK app runs first, and tells of its
@@ -28,7 +32,26 @@ func (s source) load(ctx context.Context, std streams) (*stack.Stack, error) {
 	if err != nil {
 		return nil, err
 	}
+	if file, found := serverless.Means(path); found {
+		service, err := s.service(opts)
+		if err != nil {
+			return nil, err
+		}
+		return serverless.Load(file, service)
+	}
 	return template.Load(path, opts)
+}
+
+// service is how a serverless.yml is loaded.
+func (s source) service(opts template.Options) (serverless.Options, error) {
+	given, err := pairs(s.Option)
+	opts.Region = s.Region // else that of the file
+	return serverless.Options{Options: opts, Stage: s.Stage, CLI: given}, err
+}
+
+// region is what AWS::Region resolves to in a template.
+func (s source) region() string {
+	return cmp.Or(s.Region, os.Getenv("AWS_REGION"), "us-east-1")
 }
 
 // prepared is what is to be loaded and how.
@@ -42,7 +65,7 @@ func (s source) prepared(ctx context.Context, std streams) (path string, opts te
 		return "", opts, err
 	}
 	path, err = s.synthesized(ctx, std)
-	return path, template.Options{Region: s.Region, Parameters: parameters, Values: values, ConfigEnv: s.ConfigEnv, Stacks: s.Stack}, err
+	return path, template.Options{Region: s.region(), Parameters: parameters, Values: values, ConfigEnv: s.ConfigEnv, Stacks: s.Stack}, err
 }
 
 // values reads --values, or returns nil.
@@ -68,5 +91,5 @@ func (s source) synthesized(ctx context.Context, std streams) (string, error) {
 		folder = filepath.Dir(path)
 	}
 	tell := func(sentence string) { fmt.Fprintln(std.err, sentence) }
-	return cdkapp.App{Folder: folder, Region: s.Region, Account: defaultAccount, Progress: tell}.Synth(ctx)
+	return cdkapp.App{Folder: folder, Region: s.region(), Account: defaultAccount, Progress: tell}.Synth(ctx)
 }

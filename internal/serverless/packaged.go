@@ -1,0 +1,55 @@
+package serverless
+
+import (
+	"path"
+	"path/filepath"
+
+	"github.com/gatepost-dev/gatepost/internal/template"
+	"github.com/gatepost-dev/gatepost/stack"
+)
+
+// loadPackaged reads the template that "serverless package" has left in
+// .serverless. Its functions lie in archives beside it, under the last part of
+// the keys that they will have in S3.
+func loadPackaged(file string, data []byte, opts Options) (*stack.Stack, error) {
+	root, notices, err := template.ReadValue(file, data)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(file)
+	for _, r := range entriesOf(root.Get("Resources")) {
+		switch typ := r.Value.Get("Type"); {
+		case typ == nil:
+		case typ.Text == "AWS::Lambda::Function":
+			unpackKey(r.Value.Get("Properties"), "Code", dir)
+		case typ.Text == "AWS::Lambda::LayerVersion":
+			unpackKey(r.Value.Get("Properties"), "Content", dir)
+		}
+	}
+	made := template.Made{File: file, Root: root, Notices: notices}
+	if opts.StackName == "" {
+		opts.StackName = "packaged"
+		if abs, err := filepath.Abs(dir); err == nil {
+			opts.StackName = notInName.ReplaceAllString(filepath.Base(filepath.Dir(abs)), "-")
+		}
+	}
+	return template.LoadValue(made, dir, opts.Options)
+}
+
+// unpackKey puts the archive beside the template in the place of one in S3.
+func unpackKey(properties *template.Value, name, dir string) {
+	key := properties.Get(name).Get("S3Key")
+	if !key.IsScalar() {
+		return
+	}
+	if archive := path.Base(key.Text); isFile(filepath.Join(dir, archive)) {
+		properties.With(name, template.Scalar(key.Place, template.String, archive))
+	}
+}
+
+func entriesOf(v *template.Value) []template.Entry {
+	if v == nil {
+		return nil
+	}
+	return v.Entries
+}
