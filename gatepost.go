@@ -20,8 +20,8 @@ import (
 	"github.com/gatepost-dev/gatepost/apigw"
 	"github.com/gatepost-dev/gatepost/internal/aws/elsewhere"
 	"github.com/gatepost-dev/gatepost/internal/function"
-	"github.com/gatepost-dev/gatepost/internal/telemetry"
 	"github.com/gatepost-dev/gatepost/internal/serverless"
+	"github.com/gatepost-dev/gatepost/internal/telemetry"
 	"github.com/gatepost-dev/gatepost/internal/template"
 	"github.com/gatepost-dev/gatepost/stack"
 )

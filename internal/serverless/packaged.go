@@ -28,9 +28,8 @@ func loadPackaged(file string, data []byte, opts Options) (*stack.Stack, error) 
 	}
 	made := template.Made{File: file, Root: root, Notices: notices}
 	if opts.StackName == "" {
-		opts.StackName = "packaged"
 		if abs, err := filepath.Abs(dir); err == nil {
-			opts.StackName = notInName.ReplaceAllString(filepath.Base(filepath.Dir(abs)), "-")
+			opts.StackName = stackName(filepath.Base(filepath.Dir(abs)))
 		}
 	}
 	return template.LoadValue(made, dir, opts.Options)

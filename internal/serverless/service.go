@@ -166,14 +166,22 @@ func (s *service) account() string {
 
 var notInName = regexp.MustCompile(`[^-a-zA-Z0-9]+`)
 
+// stackName makes a stack's name of any other; it may be empty.
+func stackName(name string) string {
+	name = strings.Trim(notInName.ReplaceAllString(name, "-"), "-")
+	if name != "" && name[0] < 'A' {
+		name = "stack-" + name
+	}
+	return name[:min(len(name), 128)]
+}
+
 // templateOptions are the options with which the template is loaded. Parameters
 // that it does not declare were the configuration's own.
 func (s *service) templateOptions(made template.Made) template.Options {
 	opts := s.opts.Options
 	opts.Region = s.region()
 	if opts.StackName == "" {
-		opts.StackName = s.word(s.provider.Get("stackName"), s.name+"-"+s.stage())
-		opts.StackName = strings.Trim(notInName.ReplaceAllString(opts.StackName, "-"), "-")
+		opts.StackName = stackName(s.word(s.provider.Get("stackName"), s.name+"-"+s.stage()))
 	}
 	opts.Parameters = make(map[string]string)
 	for name, value := range s.opts.Parameters {

@@ -318,7 +318,7 @@ func (p *properties) rest(inert []string, gaps map[string]string) {
 				p.loader.hint(f.name, known, inert))
 		}
 	}
-	if len(idle) > 0 {
+	if len(idle) > 0 && !p.loader.made[p.resource.id] {
 		p.loader.noteInert(p.resource, p.resource.line, strings.Join(idle, ", ")+": not needed here")
 	}
 }

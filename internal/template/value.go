@@ -218,7 +218,9 @@ func (b *maker) nodeOf(v *Value) (*node, error) {
 }
 
 // Scalar returns text that stands at a place and is not written there.
-func Scalar(at Place, kind Kind, text string) *Value { return &Value{Kind: kind, Text: text, Place: at} }
+func Scalar(at Place, kind Kind, text string) *Value {
+	return &Value{Kind: kind, Text: text, Place: at}
+}
 
 // Map returns an empty map that stands at a place and is not written there.
 func Map(at Place) *Value { return &Value{Kind: Object, Place: at} }
