@@ -26,7 +26,7 @@ func loadPackaged(file string, data []byte, opts Options) (*stack.Stack, error) 
 			unpackKey(r.Value.Get("Properties"), "Content", dir)
 		}
 	}
-	made := template.Made{File: file, Root: root, Notices: notices}
+	made := template.Made{File: file, Root: root, Notices: notices, Generated: map[string]bool{"ServerlessDeploymentBucket": true, "ServerlessDeploymentBucketPolicy": true}}
 	if opts.StackName == "" {
 		if abs, err := filepath.Abs(dir); err == nil {
 			opts.StackName = stackName(filepath.Base(filepath.Dir(abs)))

@@ -17,10 +17,11 @@ func newResources() *resources {
 	return &resources{at: make(map[string]int), generated: make(map[string]bool)}
 }
 
-// set puts an entry in, in the place of one with the same name.
+// set puts an entry in, in the place of one with the same name, which stays
+// where it was declared first.
 func (r *resources) set(e template.Entry) {
 	if i, found := r.at[e.Name]; found {
-		r.order[i] = e
+		r.order[i].Value = e.Value
 		return
 	}
 	r.at[e.Name] = len(r.order)
