@@ -4,7 +4,7 @@
 BIN := bin
 GO  ?= go
 
-.PHONY: build demo test lint dlv bench fuzz dynalite cdk clean
+.PHONY: build demo test lint dlv bench fuzz dynalite cdk osls clean
 
 build: ## bin/gatepost
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/gatepost ./cmd/gatepost
@@ -38,6 +38,9 @@ dynalite: ## dynalite's public test suite against the tables: fetched with git a
 
 cdk: ## a real app of the AWS CDK, synthesized and loaded: npm, half a minute
 	GO=$(GO) ./cdk.sh
+
+osls: ## our templates of serverless.yml beside those of osls: fetched with npm, one minute
+	GO=$(GO) ./osls.sh
 
 clean:
 	rm -rf $(BIN)

@@ -127,8 +127,12 @@ func (s *service) generateFunction(f *function) {
 	resource := s.resources.get(f.id)
 	resource.With("Condition", s.all(f.given.Get("condition")))
 	s.generateInvokeConfig(f)
-	s.generate(f.at, idOf(f.name)+"LogGroup", "AWS::Logs::LogGroup").
-		With("LogGroupName", join(f.at, "", text(f.at, "/aws/lambda/"), f.fullName))
+	group := join(f.at, "", text(f.at, "/aws/lambda/"), f.fullName)
+	if f.fullName.IsScalar() {
+		group = text(f.at, "/aws/lambda/"+f.fullName.Text)
+	}
+	s.generate(f.at, idOf(f.name)+"LogGroup", "AWS::Logs::LogGroup").With("LogGroupName", group)
+	s.resources.get(idOf(f.name)+"LogGroup").With("Condition", s.all(f.given.Get("condition")))
 }
 
 // setting returns a function's setting, else the provider's, else otherwise.
@@ -153,9 +157,15 @@ func (s *service) environment(f *function) *template.Value {
 	}
 	given := &template.Value{Kind: template.Object, Place: variables.Place}
 	for _, e := range variables.Entries {
-		if e.Value.Missing != "" || e.Value.Kind != template.Null {
-			given.Entries = append(given.Entries, e)
+		switch {
+		case e.Value.Missing == "" && e.Value.Kind == template.Null:
+			continue
+		case e.Value.Missing == "" && e.Value.Kind == template.Bool:
+			e.Value = text(e.Value.Place, strings.ToLower(e.Value.Text))
+		case e.Value.IsScalar():
+			e.Value = text(e.Value.Place, e.Value.Text)
 		}
+		given.Entries = append(given.Entries, e)
 	}
 	return template.Map(variables.Place).With("Variables", given)
 }
