@@ -11,7 +11,7 @@ import (
 var harmless = []string{
 	"serverless-offline", "serverless-offline-sqs", "serverless-offline-sns", "serverless-offline-dynamodb-streams", "serverless-offline-aws-sqs", "serverless-offline-local-authorizers-plugin",
 	"serverless-dynamodb-local", "serverless-dynamodb", "serverless-localstack", "serverless-dotenv-plugin", "serverless-prune-plugin", "serverless-deployment-bucket",
-	"serverless-iam-roles-per-function", "serverless-pseudo-parameters", "serverless-domain-manager", "serverless-plugin-tracing", "serverless-plugin-warmup",
+	"serverless-iam-roles-per-function", "serverless-pseudo-parameters", "serverless-plugin-tracing", "serverless-plugin-warmup",
 	"serverless-plugin-aws-alerts", "serverless-plugin-log-retention", "serverless-plugin-resource-tagging", "serverless-export-env", "serverless-s3-sync",
 	"serverless-s3-remover", "serverless-plugin-canary-deployments", "serverless-plugin-split-stacks", "serverless-plugin-lambda-dead-letter",
 	"serverless-plugin-datadog", "serverless-stack-output", "serverless-finch", "serverless-api-gateway-throttling", "serverless-plugin-common-excludes",
