@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/gatepost-dev/gatepost/internal/serverless"
 	"github.com/gatepost-dev/gatepost/internal/template"
 )
 
@@ -27,7 +28,7 @@ func (c templateCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	text, err := template.Resolve(path, opts)
+	text, err := c.resolved(path, opts)
 	if err != nil {
 		return err
 	}
@@ -38,6 +39,19 @@ func (c templateCommand) Run(ctx context.Context, std streams) error {
 	}
 	_, err = std.out.Write(text)
 	return err
+}
+
+// resolved is the template, of a serverless.yml too.
+func (s source) resolved(path string, opts template.Options) ([]byte, error) {
+	file, found := serverless.Means(path)
+	if !found {
+		return template.Resolve(path, opts)
+	}
+	service, err := s.service(opts)
+	if err != nil {
+		return nil, err
+	}
+	return serverless.Resolve(file, service)
 }
 
 // asYAML writes JSON as YAML.

@@ -83,19 +83,10 @@ type goldenOptions struct {
 	Outputs       map[string]map[string]string
 }
 
-func (o goldenOptions) SSMParameter(name string) (string, bool) {
-	text, found := o.SSM[name]
-	return text, found
-}
-
-func (o goldenOptions) Output(stack, name string) (string, bool) {
-	text, found := o.Outputs[stack][name]
-	return text, found
-}
-
 func (o goldenOptions) options() Options {
 	return Options{
-		Options: template.Options{Region: o.Region, Parameters: o.Parameters}, Stage: o.Stage, CLI: o.CLI, Values: o,
+		Options: template.Options{Region: o.Region, Parameters: o.Parameters, Values: &template.Values{SSM: o.SSM, Outputs: o.Outputs}},
+		Stage:   o.Stage, CLI: o.CLI,
 		LookupEnv: func(name string) (string, bool) { text, found := o.Env[name]; return text, found },
 	}
 }

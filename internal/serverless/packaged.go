@@ -5,16 +5,15 @@ import (
 	"path/filepath"
 
 	"github.com/gatepost-dev/gatepost/internal/template"
-	"github.com/gatepost-dev/gatepost/stack"
 )
 
-// loadPackaged reads the template that "serverless package" has left in
+// readPackaged reads the template that "serverless package" has left in
 // .serverless. Its functions lie in archives beside it, under the last part of
 // the keys that they will have in S3.
-func loadPackaged(file string, data []byte, opts Options) (*stack.Stack, error) {
+func readPackaged(file string, data []byte, opts Options) (template.Made, template.Options, error) {
 	root, notices, err := template.ReadValue(file, data)
 	if err != nil {
-		return nil, err
+		return template.Made{}, template.Options{}, err
 	}
 	dir := filepath.Dir(file)
 	for _, r := range entriesOf(root.Get("Resources")) {
@@ -32,7 +31,7 @@ func loadPackaged(file string, data []byte, opts Options) (*stack.Stack, error) 
 			opts.StackName = stackName(filepath.Base(filepath.Dir(abs)))
 		}
 	}
-	return template.LoadValue(made, dir, opts.Options)
+	return made, opts.Options, nil
 }
 
 // unpackKey puts the archive beside the template in the place of one in S3.

@@ -27,23 +27,16 @@ type Options struct {
 	// Options are those of the template. An empty Region is provider.region, else
 	// "us-east-1"; an empty StackName is provider.stackName, else service-stage.
 	// Parameters are what ${param:name} gives, and values of the parameters that
-	// the resources declare.
+	// the resources declare. Values have what ${ssm:/name} and ${cf:stack.output}
+	// give too.
 	template.Options
 	// Stage is what --stage gives: ${opt:stage}, ${sls:stage}. Empty is
 	// provider.stage, else "dev".
 	Stage string
 	// CLI holds other options of the framework's command line, for ${opt:name}.
 	CLI map[string]string
-	// Values has what variables look up on AWS; nil has nothing.
-	Values Values
 	// LookupEnv is what ${env:NAME} asks; nil is os.LookupEnv.
 	LookupEnv func(name string) (value string, found bool)
-}
-
-// Values are values that lie on AWS: ${ssm:/name} and ${cf:stack.output}.
-type Values interface {
-	SSMParameter(name string) (value string, found bool)
-	Output(stack, name string) (value string, found bool)
 }
 
 // fileNames are the configurations that Load looks for in a folder, in the
@@ -94,25 +87,47 @@ func Find(folder string) (file string, found bool) {
 // folder. Errors about its content are as those of template.Load. Load only
 // reads; it may be called by many goroutines.
 func Load(path string, opts Options) (*stack.Stack, error) {
+	made, dir, options, err := read(path, opts)
+	if err != nil {
+		return nil, err
+	}
+	return template.LoadValue(made, dir, options)
+}
+
+// Resolve reads a configuration as Load does, and returns its template as
+// template.Resolve does.
+func Resolve(path string, opts Options) ([]byte, error) {
+	made, dir, options, err := read(path, opts)
+	if err != nil {
+		return nil, err
+	}
+	return template.ResolveValue(made, dir, options)
+}
+
+// read makes the template of what a path means.
+func read(path string, opts Options) (made template.Made, dir string, options template.Options, err error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		file, found := Find(path)
 		if !found {
-			return nil, fmt.Errorf("find the service: the folder %s has none of %s; name the file", path, strings.Join(fileNames, ", "))
+			return made, "", options, fmt.Errorf("find the service: the folder %s has none of %s; name the file", path, strings.Join(fileNames, ", "))
 		}
 		path = file
 	}
 	if slices.Contains(programs, filepath.Base(path)) {
-		return nil, &template.Error{File: path, Text: "the configuration is a program, which Gatepost does not run; run \"serverless package\", then name " +
+		return made, "", options, &template.Error{File: path, Text: "the configuration is a program, which Gatepost does not run; run \"serverless package\", then name " +
 			filepath.Join(filepath.Dir(path), ".serverless", packaged)}
 	}
 	data, err := readFile(path)
 	if err != nil {
-		return nil, err
+		return made, "", options, err
 	}
+	dir = filepath.Dir(path)
 	if filepath.Base(path) == packaged {
-		return loadPackaged(path, data, opts)
+		made, options, err = readPackaged(path, data, opts)
+	} else {
+		made, options, err = Template(path, data, dir, opts)
 	}
-	return LoadBytes(path, data, filepath.Dir(path), opts)
+	return made, dir, options, err
 }
 
 // LoadBytes is Load for a configuration that is in memory. name stands in errors

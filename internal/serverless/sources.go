@@ -150,20 +150,16 @@ func (r *resolver) sectionOf(v *template.Value) *template.Value {
 
 func (r *resolver) ssm(v *template.Value, address string) *template.Value {
 	name, _, _ := strings.Cut(address, "~")
-	if r.of.opts.Values != nil {
-		if text, found := r.of.opts.Values.SSMParameter(name); found {
-			return template.Scalar(v.Place, template.String, text)
-		}
+	if text, found := r.of.opts.Values.SSMParameter(name); found {
+		return template.Scalar(v.Place, template.String, text)
 	}
 	return missing(v.Place, "Gatepost does not read Parameter Store; give it in a file, --values FILE, as ssm: {"+name+": VALUE}, or as a default behind a comma")
 }
 
 func (r *resolver) output(v *template.Value, address string) *template.Value {
 	stack, name, _ := strings.Cut(address, ".")
-	if r.of.opts.Values != nil {
-		if text, found := r.of.opts.Values.Output(stack, name); found {
-			return template.Scalar(v.Place, template.String, text)
-		}
+	if text, found := r.of.opts.Values.Output(stack, name); found {
+		return template.Scalar(v.Place, template.String, text)
 	}
 	return missing(v.Place, "Gatepost does not ask CloudFormation; give it in a file, --values FILE, as outputs: {"+stack+": {"+name+": VALUE}}, or as a default behind a comma")
 }

@@ -153,16 +153,34 @@ type Made struct {
 
 // LoadValue is LoadBytes for a template that was made of another format.
 func LoadValue(made Made, dir string, opts Options) (*stack.Stack, error) {
+	d, err := made.document(dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	return load(d)
+}
+
+// ResolveValue is Resolve for a template that was made of another format.
+func ResolveValue(made Made, dir string, opts Options) ([]byte, error) {
+	d, err := made.document(dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSystem([]document{d})
+	if err != nil {
+		return nil, err
+	}
+	return s.loaders[0].resolved()
+}
+
+func (m Made) document(dir string, opts Options) (document, error) {
 	opts, err := opts.withDefaults(dir)
 	if err != nil {
-		return nil, err
+		return document{}, err
 	}
-	m := &maker{builder: builder{file: made.File}, files: make(map[*node]string)}
-	root, err := m.nodeOf(made.Root)
-	if err != nil {
-		return nil, err
-	}
-	return load(document{file: made.File, dir: dir, root: root, opts: opts, files: m.files, made: made.Generated, notices: made.Notices})
+	nodes := &maker{builder: builder{file: m.File}, files: make(map[*node]string)}
+	root, err := nodes.nodeOf(m.Root)
+	return document{file: m.File, dir: dir, root: root, opts: opts, files: nodes.files, made: m.Generated, notices: m.Notices}, err
 }
 
 // maker builds the nodes of a template that was made of other files.
