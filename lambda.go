@@ -57,7 +57,9 @@ type invocable struct{ house *house }
 func (i invocable) List() []lambda.Function {
 	failures := make(map[string]string)
 	for _, st := range i.house.functions.Functions() {
-		failures[st.Name] = st.Failure
+		if st.State == function.Failed { // else an earlier program runs on
+			failures[st.Name] = st.Failure
+		}
 	}
 	var out []lambda.Function
 	for _, f := range i.house.cfg.Stack.Functions {

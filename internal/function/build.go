@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,9 @@ type BuildResult struct {
 	// How is what Status.How says; empty when Err is set.
 	How      string
 	Duration time.Duration
+	// Before is set when the function had a program already: Replaced then says
+	// that this one is another, and with Err that one runs on.
+	Before, Replaced bool
 	// Err holds a sentence, and the compiler's output where there is any.
 	Err error
 }
@@ -31,26 +35,45 @@ type BuildResult struct {
 // one goroutine at a time.
 //
 // The error joins all failures. The functions that failed answer every Invoke
-// with the failure; the others run. Build may be called again, for example
-// after a change: sandboxes whose code has changed end after their answers.
+// with the failure, unless they had a program before, which runs on; the others
+// run. Build may be called again, for example after a change: sandboxes whose
+// code has changed end after their answers.
 //
 // Whether anything must be compiled is left to the go command, which knows
 // best: it hashes all that goes into a binary (embedded files, the toolchain,
-// flags) and does not make one again that is up to date. So a binary's place in
-// CacheDir is named after its folder only, and functions that share a folder
-// share the binary. What make has made and what comes out of archives lies in
-// folders that are named after their contents.
+// flags) and does not make one again that is up to date. So where it writes a
+// binary in CacheDir is named after its folder only, and functions that share a
+// folder share the binary. What runs, and what make has made and what comes out
+// of archives, lies in folders that are named after their contents: a build
+// touches nothing that somebody may be about to start.
 func (h *Host) Build(ctx context.Context, progress func(BuildResult)) error {
+	return h.build(ctx, progress, func(*function) bool { return true })
+}
+
+// Rebuild is Build for the named functions alone, and for those that run the
+// same code. Names that are not known are left out.
+func (h *Host) Rebuild(ctx context.Context, progress func(BuildResult), names ...string) error {
+	return h.build(ctx, progress, func(f *function) bool { return slices.Contains(names, f.spec.Name) })
+}
+
+// build builds the groups that have one of the wanted functions.
+func (h *Host) build(ctx context.Context, progress func(BuildResult), wanted func(*function) bool) error {
 	h.building.Lock()
 	defer h.building.Unlock()
-	b := &builder{cacheDir: h.config.CacheDir, progress: progress, slots: make(chan struct{}, max(runtime.NumCPU(), 2))}
+	b := h.newBuilder(progress)
 	var all sync.WaitGroup
 	for _, group := range h.groups() {
-		all.Go(func() { b.build(ctx, group) })
+		if slices.ContainsFunc(group, wanted) {
+			all.Go(func() { b.build(ctx, group) })
+		}
 	}
 	all.Wait()
 	h.startDebugged()
 	return errors.Join(b.failures...)
+}
+
+func (h *Host) newBuilder(progress func(BuildResult)) *builder {
+	return &builder{cacheDir: h.config.CacheDir, progress: progress, slots: make(chan struct{}, max(runtime.NumCPU(), 2))}
 }
 
 // groups returns the functions to be built, those of the same code together.
@@ -120,23 +143,24 @@ func (b *builder) build(ctx context.Context, group []*function) {
 	p, err := b.prepare(ctx, &group[0].spec, group[0].debugged)
 	took := time.Since(begun)
 	for _, f := range group {
+		r := BuildResult{Function: f.spec.Name, How: p.how, Duration: took}
 		if err == nil {
-			f.use(p, took)
+			r.Before, r.Replaced = f.use(p, took)
 		} else {
-			f.fail(err, took)
+			r.Err = fmt.Errorf("function %s: %w", f.spec.Name, err)
+			r.Before = f.fail(err, took)
 		}
-		b.report(f.spec.Name, p.how, took, err)
+		b.report(r)
 	}
 }
 
-func (b *builder) report(name, how string, took time.Duration, err error) {
+func (b *builder) report(r BuildResult) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err != nil {
-		err = fmt.Errorf("function %s: %w", name, err)
-		b.failures = append(b.failures, err)
+	if r.Err != nil {
+		b.failures = append(b.failures, r.Err)
 	}
 	if b.progress != nil {
-		b.progress(BuildResult{Function: name, How: how, Duration: took, Err: err})
+		b.progress(r)
 	}
 }

@@ -136,12 +136,88 @@ func rebuild(t *testing.T, h *testHost, module, folder string) {
 	if err := os.Remove(filepath.Join(folder, "answer.txt")); err != nil {
 		t.Fatal(err)
 	}
-	h.Build(t.Context(), nil)
-	if e := h.invokeError("a", "{}"); !strings.Contains(e.Message, "answer.txt: no matching files") {
-		t.Error(e)
+	var results []BuildResult
+	h.Rebuild(t.Context(), func(r BuildResult) { results = append(results, r) }, "a")
+	if len(results) != 1 || !results[0].Before || results[0].Err == nil || !strings.Contains(results[0].Err.Error(), "answer.txt: no matching files") {
+		t.Errorf("reported %+v, want the failure of a", results)
 	}
-	if s := h.Functions()[0]; s.State != Failed || s.Failure == "" {
+	if got := h.invoke("a", "{}"); got != `"two"` {
+		t.Errorf("after a failed build: %s, want what the last good program answers", got)
+	}
+	if s := h.Functions()[0]; s.State != Ready || s.Failure == "" {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestRebuildBuildsTheNamedFunctionsOnly(t *testing.T) {
+	one, two := goFunction(t), goFunction(t)
+	h := newTestHost(t, nil, fromCode("one", filepath.Join(one, "cmd", "f")), fromCode("two", filepath.Join(two, "cmd", "f")))
+	if err := h.Build(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range []string{one, two} {
+		files(t, module, map[string]string{"cmd/f/answer.txt": `"new"`})
+	}
+	var results []BuildResult
+	if err := h.Rebuild(t.Context(), func(r BuildResult) { results = append(results, r) }, "two", "nobody"); err != nil {
+		t.Fatal(err)
+	}
+	if len(results) != 1 || results[0].Function != "two" || !results[0].Before || !results[0].Replaced {
+		t.Errorf("reported %+v, want two, replaced", results)
+	}
+	if got := h.invoke("one", "{}") + h.invoke("two", "{}"); got != `"one""new"` {
+		t.Errorf("answered %s", got)
+	}
+}
+
+func TestSourcesOfGoAreTheDevelopersPackages(t *testing.T) {
+	module := goFunction(t)
+	files(t, module, map[string]string{
+		"go.mod":       "module example.com/f\n\ngo 1.24\n\nrequire example.com/beside v0.0.0\n\nreplace example.com/beside => ./beside\n",
+		"cmd/f/use.go": "package main\n\nimport (\n\t_ \"example.com/beside\"\n\t_ \"example.com/f/words\"\n)\n", "words/words.go": "package words\n",
+		"words/embed.go": "package words\n\nimport _ \"embed\"\n\n//go:embed texts/a.txt\nvar A string\n", "words/texts/a.txt": "a",
+		"beside/go.mod": "module example.com/beside\n", "beside/beside.go": "package beside\n", "unused/unused.go": "package unused\n",
+	})
+	folder := filepath.Join(module, "cmd", "f")
+	h := newTestHost(t, nil, fromCode("f", folder))
+	want := []string{"cmd/f", "go.mod", "beside", "beside/go.mod", "cmd/f/answer.txt", "words", "words/texts/a.txt"}
+	var got []string
+	for _, s := range h.Sources(t.Context())["f"] {
+		name, _ := filepath.Rel(module, s.Path)
+		got = append(got, name)
+		if s.Deep {
+			t.Errorf("%s is deep", name)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	// Code that does not compile still says what it imports.
+	files(t, module, map[string]string{"cmd/f/broken.go": "package main\n\nfunc (\n"})
+	if got := len(h.Sources(t.Context())["f"]); got != len(want) {
+		t.Errorf("%d sources of broken code, want %d", got, len(want))
+	}
+}
+
+func TestSourcesOfOthersAreTheirFolders(t *testing.T) {
+	root := files(t, t.TempDir(), map[string]string{
+		"node/index.js": "", "made/Makefile": "", "made/main.go": "package main\n", "archive.zip": "", "layer/python/a.py": "",
+	})
+	at := func(name string) string { return filepath.Join(root, name) }
+	h := newTestHost(t, nil,
+		stack.Function{Name: "node", Runtime: "nodejs22.x", Handler: "index.handler", Code: at("node"), Layers: []stack.Layer{{Content: at("layer")}}},
+		stack.Function{Name: "made", Runtime: "provided.al2023", Code: at("made"), BuildMethod: "makefile"},
+		fromCode("archive", at("archive.zip")),
+		stack.Function{Name: "inline", Runtime: "nodejs22.x", Handler: "index.handler", Inline: "exports.handler = 1"}, acting("command", "echo", nil))
+	sources := h.Sources(t.Context())
+	for name, want := range map[string][]Source{
+		"node": {{at("node"), true}, {at("layer"), true}}, "made": {{at("made"), true}}, "archive": {{at("archive.zip"), true}}, "inline": nil, "command": nil,
+	} {
+		if got := sources[name]; !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package function
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -35,7 +36,7 @@ type function struct {
 	state   State
 	program program
 	took    time.Duration // the last build
-	failed  error         // why there is nothing to run
+	failed  error         // why the last build failed, or nil
 }
 
 // program is what a sandbox runs.
@@ -170,23 +171,32 @@ func (f *function) useCommand() error {
 }
 
 // use makes the program the one that sandboxes run from now on. When it has
-// changed, those of the old one end after their answers.
-func (f *function) use(p program, took time.Duration) {
+// changed, those of the old one end after their answers. It reports whether
+// there was a program before, and whether it was another.
+func (f *function) use(p program, took time.Duration) (before, replaced bool) {
 	p = f.underDebugger(p)
 	f.mu.Lock()
-	changed := f.program.argv != nil && (f.program.sum != p.sum || f.program.argv[0] != p.argv[0])
+	before = f.program.argv != nil
+	replaced = before && (f.program.sum != p.sum || !slices.Equal(f.program.argv, p.argv))
 	f.state, f.program, f.took, f.failed = Ready, p, took, nil
 	f.mu.Unlock()
-	if changed {
+	if replaced {
 		f.pool.renew()
 	}
+	return before, replaced
 }
 
-// fail notes that there is nothing to run, and why.
-func (f *function) fail(why error, took time.Duration) {
+// fail notes that there is nothing to run, and why; or, when there was a program
+// before, which it reports, that this is not the code as it is now.
+func (f *function) fail(why error, took time.Duration) (before bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.state, f.took, f.failed = Failed, took, why
+	before = f.program.argv != nil
+	if !before {
+		f.state = Failed
+	}
+	f.took, f.failed = took, why
+	return before
 }
 
 // building notes that a build is under way. What was built before stays in use.

@@ -34,9 +34,9 @@ func (b *builder) goBuild(ctx context.Context, folder string, debug bool) (progr
 	if err != nil {
 		return program{}, fmt.Errorf("find the folder for binaries: %w", err)
 	}
-	binary, flags := filepath.Join(cacheDir, cacheName(folder), "bootstrap"), []string{"-trimpath"}
+	kind, binary, flags := "go", filepath.Join(cacheDir, cacheName(folder), "bootstrap"), []string{"-trimpath"}
 	if debug {
-		binary = filepath.Join(cacheDir, cacheName(folder)+"-debug", "bootstrap")
+		kind, binary = "go-debug", filepath.Join(cacheDir, cacheName(folder)+"-debug", "bootstrap")
 		flags = []string{"-trimpath=false", "-ldflags=", "-gcflags=all=-N -l"}
 	}
 	defer b.binaries.lock(binary)()
@@ -49,7 +49,53 @@ func (b *builder) goBuild(ctx context.Context, folder string, debug bool) (progr
 	if info, err := os.Stat(binary); err != nil || info.Mode()&0o111 == 0 {
 		return program{}, fmt.Errorf("%s holds a Go package that is not a program: package main and func main are needed", folder)
 	}
-	return program{argv: []string{binary}, root: folder, how: "go build", sum: fileFingerprint(binary)}, nil
+	sum := fileFingerprint(binary)
+	kept, err := b.keep(folder, kind, binary, sum)
+	if err != nil {
+		return program{}, fmt.Errorf("keep the binary: %w", err)
+	}
+	return program{argv: []string{kept}, root: folder, how: "go build", sum: sum}, nil
+}
+
+// keep puts a binary where no later build writes, and returns its path there. The
+// go command replaces its file, so that a link goes on having the old contents.
+func (b *builder) keep(folder, kind, binary string, sum fingerprint) (string, error) {
+	cache, err := b.codeFolder(folder, kind)
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Base(binary)
+	if at, there := cache.version(sum); there {
+		return filepath.Join(at, name), nil
+	}
+	fresh, err := cache.fresh()
+	if err != nil {
+		return "", err
+	}
+	if err := linkOrCopy(binary, filepath.Join(fresh, name)); err != nil {
+		return "", errors.Join(err, os.RemoveAll(fresh))
+	}
+	at, err := cache.settle(fresh, sum)
+	return filepath.Join(at, name), err
+}
+
+// linkOrCopy gives a program a second name, or makes a copy of it where the file
+// system has no links.
+func linkOrCopy(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 // cacheName names a folder's binary: readable, and its own.

@@ -298,7 +298,8 @@ type Status struct {
 	Build time.Duration `json:"build,omitempty"`
 	// Debugger is host:port of the function's debugger, if it has one.
 	Debugger string `json:"debugger,omitempty"`
-	// Failure is why the state is Failed.
+	// Failure is why the last build failed, or "". In the state Ready an earlier
+	// program runs on.
 	Failure string `json:"failure,omitempty"`
 	// Sandboxes is the number of processes, Busy how many of them have an event,
 	// Frozen how many are stopped until they get one. Of a function in this
