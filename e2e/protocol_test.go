@@ -75,7 +75,7 @@ func runEcho(t *testing.T) *url.URL {
 	return apiURL(t, data)
 }
 
-func unpackSystem(t *testing.T, archive, dir string) {
+func unpackSystem(t testing.TB, archive, dir string) {
 	t.Helper()
 	a, err := txtar.ParseFile(archive)
 	if err != nil {

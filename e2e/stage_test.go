@@ -181,12 +181,18 @@ func (s *stage) functionProcesses() []int {
 	return found
 }
 
-// await FILE TEXT waits until a file that is being written holds a text.
+// await FILE TEXT [WITHIN] waits, 10s unless told, until a file that is being written holds a text.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: await FILE TEXT")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: await FILE TEXT [WITHIN]")
 	}
-	eventually(ts, 10*time.Second, func() error {
+	within := 10 * time.Second
+	if len(args) == 3 {
+		var err error
+		within, err = time.ParseDuration(args[2])
+		ts.Check(err)
+	}
+	eventually(ts, within, func() error {
 		text, err := os.ReadFile(ts.MkAbs(args[0]))
 		if err == nil && !strings.Contains(string(text), args[1]) {
 			err = fmt.Errorf("%s has no %q:\n%s", args[0], args[1], text)

@@ -35,7 +35,7 @@ func (c demoCommand) Run(ctx context.Context, std streams) error {
 	if data == "" {
 		data = instance.Folder
 	}
-	return c.serve(ctx, std, s, "the built-in demo", data, nil)
+	return running{places: c.places, from: "the built-in demo", data: data}.serve(ctx, std, s)
 }
 
 // demoStack is the embedded template with this program as every function's

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatepost-dev/gatepost"
@@ -47,6 +48,7 @@ type devCommand struct {
 	source
 	places
 	debugging
+	NoWatch bool `help:"Do not watch the code and the template; nothing is replaced while it runs."`
 }
 
 // Help gives the examples.
@@ -67,6 +69,7 @@ Examples:
 
 // Run loads the template and runs it until ctx ends.
 func (c devCommand) Run(ctx context.Context, std streams) error {
+	begun := time.Now()
 	s, err := c.load(ctx, std)
 	if err != nil {
 		return err
@@ -79,7 +82,8 @@ func (c devCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	return c.serve(ctx, std, s, c.Path, data, debug)
+	r := running{places: c.places, from: c.Path, data: data, debug: debug, watch: !c.NoWatch, begun: begun}
+	return r.serve(ctx, std, s)
 }
 
 // folderOf is the folder that a template's path means.
@@ -90,8 +94,18 @@ func folderOf(path string) string {
 	return path
 }
 
+// running is a system that a command runs.
+type running struct {
+	places
+	from, data string // where the template is from, and the data folder
+	debug      map[string]gatepost.Debug
+	watch      bool      // what it is made of is watched, and replaced
+	begun      time.Time // before anything of it was read
+}
+
 // serve runs a stack until ctx ends and tells what happens.
-func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, data string, debug map[string]gatepost.Debug) error {
+func (r running) serve(ctx context.Context, std streams, s *stack.Stack) error {
+	p := r.places
 	variables, err := p.variables(s)
 	if err != nil {
 		return err
@@ -117,13 +131,13 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 	started := time.Now()
 	show := &narrator{out: std.out, quiet: p.Quiet, ephemeral: p.Ephemeral}
 	cfg := gatepost.Config{
-		Stack: s, Data: data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console, TTLDelay: p.TTLDelay,
+		Stack: s, Data: r.data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console, TTLDelay: p.TTLDelay,
 		Override: variables, Offline: p.Offline, Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
 		NoMemoryLimit: p.MemoryLimit == "off",
 		Ephemeral:     p.Ephemeral, SyncEveryWrite: p.Sync,
 		KeepRunning: keepRunning,
 		AllowReset:  p.Reset == "on",
-		Debug:       debug,
+		Debug:       r.debug,
 	}
 	server, err := gatepost.New(cfg)
 	if err != nil {
@@ -135,9 +149,16 @@ func (p places) serve(ctx context.Context, std streams, s *stack.Stack, from, da
 	case err := <-ended:
 		return err
 	case <-server.Ready():
-		show.ready(server, s, from, time.Since(started))
+		show.ready(server, s, r.from, time.Since(started))
+	}
+	following, stop := context.WithCancel(ctx)
+	var looping sync.WaitGroup
+	if r.watch {
+		looping.Go(func() { (&loop{server: server, show: show, begun: r.begun}).run(following) })
 	}
 	err = <-ended
+	stop()
+	looping.Wait()
 	if err == nil {
 		fmt.Fprintln(std.out, "Everything has ended.")
 	}

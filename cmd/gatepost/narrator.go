@@ -38,12 +38,18 @@ func (n *narrator) kept() string {
 
 // built tells of one build as it ends.
 func (n *narrator) built(b gatepost.Build) {
-	if b.Err != nil {
+	took := b.Duration.Round(time.Millisecond)
+	switch {
+	case b.Err != nil && b.Before:
+		n.printf("build %s: failed after %s, the last good code goes on\n%v\n", b.Function, took, b.Err)
+	case b.Err != nil:
 		n.printf("build %s: failed\n%v\n", b.Function, b.Err)
-		return
-	}
-	if b.Duration > 0 {
-		n.printf("build %s: %s\n", b.Function, b.Duration.Round(time.Millisecond))
+	case b.Replaced:
+		n.printf("build %s: %s, replaced\n", b.Function, took)
+	case b.Before:
+		n.printf("build %s: %s, nothing new\n", b.Function, took)
+	case b.Duration > 0:
+		n.printf("build %s: %s\n", b.Function, took)
 	}
 }
 
