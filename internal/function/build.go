@@ -47,22 +47,25 @@ type BuildResult struct {
 // of archives, lies in folders that are named after their contents: a build
 // touches nothing that somebody may be about to start.
 func (h *Host) Build(ctx context.Context, progress func(BuildResult)) error {
-	return h.build(ctx, progress, func(*function) bool { return true })
+	return h.build(ctx, progress, nil, func(*function) bool { return true })
 }
 
 // Rebuild is Build for the named functions alone, and for those that run the
 // same code. Names that are not known are left out.
 func (h *Host) Rebuild(ctx context.Context, progress func(BuildResult), names ...string) error {
-	return h.build(ctx, progress, func(f *function) bool { return slices.Contains(names, f.spec.Name) })
+	return h.build(ctx, progress, names, func(f *function) bool { return slices.Contains(names, f.spec.Name) })
 }
 
-// build builds the groups that have one of the wanted functions.
-func (h *Host) build(ctx context.Context, progress func(BuildResult), wanted func(*function) bool) error {
+// build builds the groups that have one of the wanted functions; of those among
+// names that wait for other settings, these.
+func (h *Host) build(ctx context.Context, progress func(BuildResult), names []string, wanted func(*function) bool) error {
 	h.building.Lock()
 	defer h.building.Unlock()
 	b := h.newBuilder(progress)
+	done := h.rebuildWanted(ctx, b, names)
 	var all sync.WaitGroup
 	for _, group := range h.groups() {
+		group = slices.DeleteFunc(group, func(f *function) bool { return slices.Contains(done, f.spec.Name) })
 		if slices.ContainsFunc(group, wanted) {
 			all.Go(func() { b.build(ctx, group) })
 		}

@@ -111,7 +111,11 @@ type Host struct {
 	mu        sync.RWMutex
 	functions map[string]*function
 	order     []*function // as added
-	down      bool        // Close was called
+	// leaving are functions that were replaced or removed and have events yet;
+	// wanted is what could not be built to replace what runs, by name.
+	leaving []*function
+	wanted  map[string]stack.Function
+	down    bool // Close was called
 	// held, while Renew runs, is closed when invocations may begin again.
 	held chan struct{}
 	// entering counts invocations that are past held and not with their function
@@ -331,7 +335,7 @@ func (h *Host) Close(ctx context.Context) error {
 func (h *Host) eachPool(do func(*pool)) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	for _, f := range h.order {
+	for _, f := range h.allLocked() {
 		do(f.pool)
 	}
 }

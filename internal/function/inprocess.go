@@ -38,11 +38,20 @@ const howInProcess = "in process"
 // invocation has failed. But no handler can be ended from outside: one that
 // does not heed its context runs on, and keeps its place until it returns.
 func (h *Host) AddHandler(spec stack.Function, handler Handler) error {
+	f, err := h.newHandler(spec, handler)
+	if err != nil {
+		return err
+	}
+	return h.insert(f)
+}
+
+// newHandler makes a function that runs in this process.
+func (h *Host) newHandler(spec stack.Function, handler Handler) (*function, error) {
 	if handler == nil {
-		return fmt.Errorf("the handler of function %s is nil", spec.Name)
+		return nil, fmt.Errorf("the handler of function %s is nil", spec.Name)
 	}
 	if err := checkName(spec); err != nil {
-		return err
+		return nil, err
 	}
 	f := newFunction(h, spec)
 	most := spec.MaxConcurrency
@@ -56,7 +65,7 @@ func (h *Host) AddHandler(spec stack.Function, handler Handler) error {
 	}
 	f.local = &inProcess{function: f, handler: handler, most: most, waiting: h.limits.waiting}
 	f.state, f.program.how = Ready, howInProcess
-	return h.insert(f)
+	return f, nil
 }
 
 // sharesResponses reports whether a handler is one that aws-lambda-go has made.
@@ -318,7 +327,7 @@ func (p *inProcess) left() []*call {
 // to return as a sandbox gets after SIGTERM. Those that do not are left behind.
 func (h *Host) closeHandlers() {
 	h.mu.RLock()
-	order := slices.Clone(h.order)
+	order := h.allLocked()
 	h.mu.RUnlock()
 	grace := time.NewTimer(h.limits.stop)
 	defer grace.Stop()

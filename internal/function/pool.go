@@ -126,6 +126,7 @@ type pool struct {
 	idle      []*seat               // the most recently used last
 	queue     []*invocation         // first come, first served
 	closed    bool
+	draining  bool // another has its place: sandboxes without an event end
 	// broken is why the last sandbox did not start; nil after one did.
 	broken   *failure
 	failures int        // failed starts in a row
@@ -216,7 +217,7 @@ func (p *pool) ready(s *sandbox, r receiver) (inv *invocation, ok bool) {
 	if !s.standing.asked {
 		p.startedLocked(s)
 	}
-	if s.standing.stale {
+	if s.standing.stale || p.draining && len(p.queue) == 0 {
 		return nil, p.parkLocked(t)
 	}
 	t.receiver = r

@@ -112,11 +112,12 @@ func (h *Host) enter() (held <-chan struct{}) {
 	return h.held
 }
 
-// renewable are the functions that no debugger has.
+// renewable are the functions that no debugger has, those included that others
+// have replaced and that end their events.
 func (h *Host) renewable() []*function {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return slices.DeleteFunc(slices.Clone(h.order), func(f *function) bool { return f.debugged })
+	return slices.DeleteFunc(h.allLocked(), func(f *function) bool { return f.debugged })
 }
 
 // waitForEnds waits until processes that were told to end are gone: a kill takes

@@ -3,6 +3,7 @@ package function
 import (
 	"bytes"
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,12 @@ func (h *Host) Sources(ctx context.Context) map[string][]Source {
 		for _, f := range group {
 			all[f.spec.Name] = places
 		}
+	}
+	h.mu.RLock()
+	wanted := maps.Clone(h.wanted)
+	h.mu.RUnlock()
+	for name, spec := range wanted { // and what has to change before it can be built
+		all[name] = slices.Concat(all[name], sourcesOf(ctx, &spec))
 	}
 	return all
 }
