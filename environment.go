@@ -151,4 +151,11 @@ func (h *house) answersFor(service string) bool {
 // Warnings are sentences for the operator about what will run, each with what
 // to do: variables whose values look as if others were to be put in their
 // places. Values that look like secrets are not in them.
-func (s *Server) Warnings() []string { return s.cfg.Stack.Placeholders() }
+func (s *Server) Warnings() []string {
+	select {
+	case <-s.ready:
+		return s.house.stack().Placeholders()
+	default:
+		return s.cfg.Stack.Placeholders()
+	}
+}

@@ -158,33 +158,21 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Stack == nil {
 		return nil, errors.New("Config.Stack is nil; LoadStack reads one from a template")
 	}
-	cfg.Stack = withDefaults(cfg.Stack)
-	if err := cfg.Stack.Validate(); err != nil {
-		return nil, fmt.Errorf("the stack cannot run: %w", err)
-	}
 	if cfg.TTLDelay < 0 {
 		return nil, fmt.Errorf("Config.TTLDelay is %s: an item cannot go before its time", cfg.TTLDelay)
+	}
+	if cfg.Limits == (apigw.Limits{}) {
+		cfg.Limits = apigw.DefaultLimits()
+	}
+	cfg, err := cfg.ofStack()
+	if err != nil {
+		return nil, err
 	}
 	for service, at := range cfg.Endpoints {
 		if _, err := elsewhere.ParseTarget(service+"="+at, cfg.Stack.Region); err != nil {
 			return nil, fmt.Errorf("Config.Endpoints: %w", err)
 		}
 	}
-	changed, err := override(cfg.Stack, cfg.Override)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Stack = changed
-	if cfg.Handlers, err = handlersOf(cfg.Stack, cfg.Handlers); err != nil {
-		return nil, err
-	}
-	if cfg.Debug, err = debugOf(cfg.Stack, cfg.Debug, cfg.Handlers); err != nil {
-		return nil, err
-	}
-	if cfg.Limits == (apigw.Limits{}) {
-		cfg.Limits = apigw.DefaultLimits()
-	}
-	waitForDebuggers(&cfg)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -192,6 +180,26 @@ func New(cfg Config) (*Server, error) {
 	cfg.AWS = orElse(cfg.AWS, DefaultAWS)
 	cfg.Console = orElse(cfg.Console, DefaultConsole)
 	return &Server{cfg: cfg, ready: make(chan struct{})}, nil
+}
+
+// ofStack checks the stack and what the configuration says of it, and returns
+// the configuration with a stack of its own that has all of that in it.
+func (cfg Config) ofStack() (_ Config, err error) {
+	cfg.Stack = withDefaults(cfg.Stack)
+	if err := cfg.Stack.Validate(); err != nil {
+		return cfg, fmt.Errorf("the stack cannot run: %w", err)
+	}
+	if cfg.Stack, err = override(cfg.Stack, cfg.Override); err != nil {
+		return cfg, err
+	}
+	if cfg.Handlers, err = handlersOf(cfg.Stack, cfg.Handlers); err != nil {
+		return cfg, err
+	}
+	if cfg.Debug, err = debugOf(cfg.Stack, cfg.Debug, cfg.Handlers); err != nil {
+		return cfg, err
+	}
+	waitForDebuggers(&cfg)
+	return cfg, nil
 }
 
 func orElse(value, fallback string) string {

@@ -18,6 +18,7 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/aws/sqs"
 	"github.com/gatepost-dev/gatepost/internal/awswire"
 	"github.com/gatepost-dev/gatepost/internal/bus"
+	"github.com/gatepost-dev/gatepost/internal/eventsource"
 	"github.com/gatepost-dev/gatepost/internal/function"
 	"github.com/gatepost-dev/gatepost/internal/instance"
 	"github.com/gatepost-dev/gatepost/internal/intercept"
@@ -28,6 +29,7 @@ import (
 // up and closed from the roof down.
 type house struct {
 	cfg     Config
+	current *current // what runs, which cfg.Stack was at the start
 	feed    *telemetry.Feed
 	watched <-chan telemetry.Event // for Config.Watch; nil without
 	unwatch func()
@@ -59,21 +61,25 @@ type house struct {
 	// running counts what serve started; polling ends first at shutdown.
 	running     sync.WaitGroup
 	polling     sync.WaitGroup
-	stopPolling context.CancelFunc
+	tasks       tasks
+	sources     eventsource.Config
 	stopServing context.CancelFunc
 	failed      chan error
 
-	// calls are the AWS calls under way. resetTurn has one place, for the reset
-	// that runs; draining is closed when there will be no other.
+	// calls are the AWS calls under way. turn has one place, for the reset or the
+	// Apply that runs; draining is closed when there will be no other.
 	calls      turnstile
 	cutBatches context.CancelFunc
-	resetTurn  chan struct{}
+	turn       chan struct{}
 	draining   chan struct{}
 }
 
 // open opens every part, ground floor first, and serves nothing yet.
 func open(ctx context.Context, cfg Config) (*house, error) {
-	h := &house{cfg: cfg, feed: telemetry.NewFeed(), failed: make(chan error, 1), resetTurn: make(chan struct{}, 1), draining: make(chan struct{})}
+	h := &house{
+		cfg: cfg, current: newCurrent(cfg.Stack), feed: telemetry.NewFeed(), failed: make(chan error, 1),
+		turn: make(chan struct{}, 1), draining: make(chan struct{}),
+	}
 	if cfg.Watch != nil { // from the first event: functions may start while the rest opens
 		h.watched, h.unwatch = h.feed.Subscribe()
 		h.onClose(func() error { h.unwatch(); return nil })

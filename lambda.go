@@ -62,7 +62,7 @@ func (i invocable) List() []lambda.Function {
 		}
 	}
 	var out []lambda.Function
-	for _, f := range i.house.cfg.Stack.Functions {
+	for _, f := range i.house.stack().Functions {
 		out = append(out, lambda.Function{
 			Name: f.Name, ARN: f.ARN, Runtime: f.Runtime, Handler: f.Handler, Failure: failures[f.Name],
 			Timeout: cmp.Or(f.Timeout, 3*time.Second), MemoryMB: cmp.Or(f.MemoryMB, 128),

@@ -60,7 +60,7 @@ const (
 	endingWithin = 500 * time.Millisecond
 )
 
-// errEnding is the error of a reset at the end of the server.
+// errEnding is the error of a reset or a change at the end of the server.
 var errEnding = errors.New("the server is ending")
 
 // Reset brings everything that is kept back to the first start, for the time
@@ -82,25 +82,11 @@ func (s *Server) Reset(ctx context.Context, o ResetOptions) (ResetReport, error)
 
 // reset takes its turn and resets.
 func (h *house) reset(ctx context.Context, o ResetOptions) (ResetReport, error) {
-	select {
-	case h.resetTurn <- struct{}{}:
-		defer func() { <-h.resetTurn }()
-	case <-h.draining:
-		return ResetReport{}, errEnding
-	case <-ctx.Done():
-		return ResetReport{}, ctx.Err()
+	ctx, done, err := h.takeTurn(ctx)
+	if err != nil {
+		return ResetReport{}, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	waiting := make(chan struct{})
-	defer close(waiting)
-	go func() {
-		select {
-		case <-h.draining:
-			cancel()
-		case <-waiting:
-		}
-	}()
+	defer done()
 	started := time.Now()
 	r, err := h.resetAlone(ctx, o)
 	r.Milliseconds = time.Since(started).Milliseconds()
@@ -114,7 +100,7 @@ func (h *house) resetAlone(ctx context.Context, o ResetOptions) (r ResetReport, 
 	if o.CloseConnections {
 		r.Connections = h.closeConnections(ctx)
 	}
-	h.stopPolling()
+	h.tasks.end()
 	h.rest(ctx)
 	if ctx.Err() != nil {
 		return r, errors.Join(h.pollAgain(), ctx.Err())
@@ -222,11 +208,38 @@ func (r ResetReport) String() string {
 		r.Tables.Kept, r.Queues.Kept, r.Topics.Kept, r.Streams.Kept, r.Tables.Removed, r.Queues.Removed, r.Topics.Removed, r.Streams.Removed, r.Invocations, r.CutOff)
 }
 
-// noMoreResets ends the reset that runs and lets no other begin.
-func (h *house) noMoreResets(ctx context.Context) {
+// takeTurn waits until nobody else resets or changes what runs. The context that
+// it returns ends with the server too; done must be called.
+func (h *house) takeTurn(ctx context.Context) (_ context.Context, done func(), err error) {
+	select {
+	case <-h.draining: // whoever else has the turn
+		return nil, nil, errEnding
+	default:
+	}
+	select {
+	case h.turn <- struct{}{}:
+	case <-h.draining:
+		return nil, nil, errEnding
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	waiting := make(chan struct{})
+	go func() {
+		select {
+		case <-h.draining:
+			cancel()
+		case <-waiting:
+		}
+	}()
+	return ctx, func() { close(waiting); cancel(); <-h.turn }, nil
+}
+
+// noMoreTurns ends the turn that somebody has and lets no other begin.
+func (h *house) noMoreTurns(ctx context.Context) {
 	close(h.draining)
 	select {
-	case h.resetTurn <- struct{}{}: // for good
+	case h.turn <- struct{}{}: // for good
 	case <-ctx.Done():
 	}
 }

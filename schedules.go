@@ -24,36 +24,44 @@ const fireWithin = 10 * time.Second
 
 // startSchedules starts the timers of the schedules. New has checked their
 // expressions.
-func (h *house) startSchedules(ctx context.Context) {
-	for i := range h.cfg.Stack.Schedules {
-		s := &h.cfg.Stack.Schedules[i]
-		if s.Disabled {
-			continue
-		}
-		dialect := schedule.Rule
-		if s.Scheduler {
-			dialect = schedule.Scheduler
-		}
-		zone, err := schedule.LoadZone(s.Timezone)
-		if err != nil {
-			zone = time.UTC
-		}
-		expression, err := schedule.Parse(s.Expression, dialect, zone)
-		if err != nil {
-			h.cfg.Log.Error("a schedule does not run", "schedule", s.Name, "error", err)
-			continue
-		}
-		job := schedule.Job{
-			Expression: expression, Start: s.Start, End: s.End, AtOnce: s.Scheduler,
-			Fire: func(ctx context.Context, due time.Time) { h.fire(ctx, s, due) },
-		}
-		h.polling.Go(func() { job.Run(ctx) })
+func (h *house) startSchedules() {
+	all := h.stack().Schedules
+	for i := range all {
+		h.startSchedule(&all[i])
 	}
 }
 
+// startSchedule starts a schedule's timer, in place of the one that it had.
+func (h *house) startSchedule(s *stack.Schedule) {
+	if s.Disabled {
+		h.tasks.stop(scheduleTask(s))
+		return
+	}
+	dialect := schedule.Rule
+	if s.Scheduler {
+		dialect = schedule.Scheduler
+	}
+	zone, err := schedule.LoadZone(s.Timezone)
+	if err != nil {
+		zone = time.UTC
+	}
+	expression, err := schedule.Parse(s.Expression, dialect, zone)
+	if err != nil {
+		h.cfg.Log.Error("a schedule does not run", "schedule", s.Name, "error", err)
+		return
+	}
+	job := schedule.Job{
+		Expression: expression, Start: s.Start, End: s.End, AtOnce: s.Scheduler,
+		Fire: func(ctx context.Context, due time.Time) { h.fire(ctx, s, due) },
+	}
+	h.tasks.start(scheduleTask(s), job.Run)
+}
+
+func scheduleTask(s *stack.Schedule) string { return "schedule " + s.Name + " " + s.ARN }
+
 // RunSchedule calls the targets of a schedule for the admin API.
 func (h *house) RunSchedule(ctx context.Context, name string) ([]console.ScheduleCall, error) {
-	s, err := findSchedule(h.cfg.Stack.Schedules, name)
+	s, err := findSchedule(h.stack().Schedules, name)
 	if err != nil {
 		return nil, err
 	}

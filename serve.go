@@ -107,7 +107,7 @@ func (h *house) run() instance.Run {
 		CA: h.ca.CertFile(), Bundle: h.ca.BundleFile(), Region: h.cfg.Stack.Region,
 	}
 	for _, a := range h.apis {
-		r.APIs[a.declared.Name] = instance.API{ID: a.declared.ID, Stage: a.declared.Stage.Name, URL: a.url(), Callback: a.callback(), Keys: keysOf(a.declared)}
+		r.APIs[a.declared.Name] = instance.API{ID: a.declared.ID, Stage: a.declared.Stage.Name, URL: a.url(), Callback: a.callback(), Keys: keysOf(h.declared(a))}
 	}
 	return r
 }
@@ -117,8 +117,8 @@ func (h *house) run() instance.Run {
 func (h *house) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
 	defer cancel()
-	h.noMoreResets(ctx)
-	h.stopPolling()
+	h.noMoreTurns(ctx)
+	h.tasks.end()
 	h.polling.Go(func() { h.lambda.Pause(ctx) })
 	var errs []error
 	for _, a := range h.apis {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatepost-dev/gatepost/internal/aws/lambda"
 	"github.com/gatepost-dev/gatepost/internal/eventsource"
+	"github.com/gatepost-dev/gatepost/stack"
 )
 
 // checkpointBucket keeps how far the mappings of streams have come.
@@ -16,26 +17,35 @@ const checkpointBucket = "eventsource-checkpoints"
 
 // pollSources starts the event source mappings. They end before the functions.
 func (h *house) pollSources() error {
-	ctx, stop := context.WithCancel(context.Background())
-	h.stopPolling = stop
+	ctx := h.tasks.begin(&h.polling)
 	checkpoints, err := h.bus.EnsureBucket(ctx, checkpointBucket, 0)
 	if err != nil {
 		return fmt.Errorf("open the checkpoints: %w", err)
 	}
-	cfg := eventsource.Config{
+	h.sources = eventsource.Config{
 		Region: h.cfg.Stack.Region, Account: h.cfg.Stack.Account, Invoker: h.newBatches(), Queues: h.queueSource(), Streams: h.streams,
 		Checkpoints: checkpoints, Destination: recordDestination{recordQueues{h.queueSender()}, recordTopics{h.topics}}, Feed: h.feed, Log: h.cfg.Log,
 	}
-	for _, m := range h.cfg.Stack.Mappings {
-		mapping, err := eventsource.New(m, h.cfg.Stack, cfg)
-		if err != nil { // as when the tables are elsewhere
-			h.cfg.Log.Error("a mapping does not run", "error", err)
-			continue
-		}
-		h.polling.Go(func() { mapping.Run(ctx) })
+	for _, m := range h.stack().Mappings {
+		h.startMapping(m, h.stack())
 	}
-	h.startSchedules(ctx)
+	h.startSchedules()
 	return nil
+}
+
+// startMapping starts a mapping of a stack, in place of the one that it was:
+// that ends its batches first.
+func (h *house) startMapping(m stack.EventSourceMapping, in *stack.Stack) {
+	mapping, err := eventsource.New(m, in, h.sources)
+	if err != nil { // as when the tables are elsewhere
+		h.cfg.Log.Error("a mapping does not run", "error", err)
+		return
+	}
+	h.tasks.start(mappingTask(m), mapping.Run)
+}
+
+func mappingTask(m stack.EventSourceMapping) string {
+	return "mapping " + m.SourceARN + " " + m.Function
 }
 
 // recordDestination sends records of failures to queues and topics.

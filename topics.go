@@ -8,6 +8,7 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/aws/lambda"
 	"github.com/gatepost-dev/gatepost/internal/aws/sns"
 	"github.com/gatepost-dev/gatepost/internal/aws/sqs"
+	"github.com/gatepost-dev/gatepost/stack"
 )
 
 // openTopics makes the topics and their subscriptions; they deliver once
@@ -30,16 +31,12 @@ func (h *house) openTopics(ctx context.Context) (err error) {
 
 // declareTopics makes what the stack declares.
 func (h *house) declareTopics(ctx context.Context) error {
-	for _, t := range h.cfg.Stack.Topics {
+	for _, t := range h.stack().Topics {
 		if err := h.topics.EnsureTopic(ctx, sns.TopicSpec{Name: t.Name, ARN: t.ARN, Attributes: t.Attributes, Tags: t.Tags}); err != nil {
 			return fmt.Errorf("make the topic %s: %w", t.Name, err)
 		}
 	}
-	specs := make([]sns.SubscriptionSpec, len(h.cfg.Stack.Subscriptions))
-	for i, s := range h.cfg.Stack.Subscriptions {
-		specs[i] = sns.SubscriptionSpec{TopicARN: s.TopicARN, Protocol: s.Protocol, Endpoint: s.Endpoint, Attributes: s.Attributes}
-	}
-	if err := h.topics.EnsureSubscriptions(ctx, specs); err != nil {
+	if err := h.topics.EnsureSubscriptions(ctx, subscriptionSpecs(h.stack())); err != nil {
 		return fmt.Errorf("subscribe to the topics: %w", err)
 	}
 	return nil
@@ -56,6 +53,14 @@ func (t declaredTopics) Reset(ctx context.Context) error {
 	ending, cancel := context.WithTimeout(ctx, endingWithin)
 	defer cancel()
 	return errors.Join(t.Service.Reset(ending), t.house.declareTopics(ctx))
+}
+
+func subscriptionSpecs(of *stack.Stack) []sns.SubscriptionSpec {
+	specs := make([]sns.SubscriptionSpec, len(of.Subscriptions))
+	for i, s := range of.Subscriptions {
+		specs[i] = sns.SubscriptionSpec{TopicARN: s.TopicARN, Protocol: s.Protocol, Endpoint: s.Endpoint, Attributes: s.Attributes}
+	}
+	return specs
 }
 
 // queueEnds makes queues the ends of subscriptions.

@@ -28,6 +28,7 @@ const (
 	PartFunction     = "function"
 	PartQueue        = "queue"
 	PartTopic        = "topic"
+	PartStream       = "data stream"
 	PartTable        = "table"
 	PartTrigger      = "trigger" // an event source mapping
 	PartSchedule     = "schedule"
@@ -70,6 +71,7 @@ func Difference(from, to *Stack) []Change {
 	all = append(all, changes(PartFunction, from.Functions, to.Functions, func(f *Function) Change { return Change{Name: f.Name} })...)
 	all = append(all, changes(PartTable, from.Tables, to.Tables, func(t *Table) Change { return Change{Name: t.Name} })...)
 	all = append(all, changes(PartQueue, from.Queues, to.Queues, func(q *Queue) Change { return Change{Name: q.Name} })...)
+	all = append(all, changes(PartStream, from.Streams, to.Streams, func(d *DataStream) Change { return Change{Name: d.Name} })...)
 	all = append(all, changes(PartTopic, from.Topics, to.Topics, func(t *Topic) Change { return Change{Name: t.Name} })...)
 	all = append(all, changes(PartSubscription, from.Subscriptions, to.Subscriptions, func(s *Subscription) Change {
 		return Change{Name: afterColon(s.TopicARN), Leads: afterColon(s.Endpoint)}

@@ -71,6 +71,7 @@ func TestDifference(t *testing.T) {
 			s.Queues[0].VisibilityTimeout, s.Queues[0].Redrive = time.Minute, &Redrive{"arn:aws:sqs:us-east-1:000000000000:dead", 3}
 			s.Queues[1] = Queue{Name: "late"}
 		}, []string{"~ queue jobs (visibility timeout, dead letters)", "+ queue late", "- queue dead"}},
+		{"data streams", func(s *Stack) { s.Streams = []DataStream{{Name: "clicks"}} }, []string{"+ data stream clicks"}},
 		{"a topic", func(s *Stack) { s.Topics[0].Attributes = map[string]string{"DisplayName": "x"} }, []string{"~ topic news (attributes)"}},
 		{"a subscription", func(s *Stack) { s.Subscriptions[0].Endpoint = "http://127.0.0.1/hook" },
 			[]string{"+ subscription news -> http://127.0.0.1/hook", "- subscription news -> jobs"}},
@@ -98,7 +99,7 @@ func TestDifference(t *testing.T) {
 // TestDifferenceKnowsEveryPart fails for whoever adds a part to Stack and does
 // not say what becomes of it when a template changes.
 func TestDifferenceKnowsEveryPart(t *testing.T) {
-	compared := []string{"APIs", "Functions", "Queues", "Topics", "Tables", "Mappings", "Schedules", "Subscriptions"}
+	compared := []string{"APIs", "Streams", "Functions", "Queues", "Topics", "Tables", "Mappings", "Schedules", "Subscriptions"}
 	noParts := []string{"Name", "Region", "Account", "Outputs", "Notices", "Files"}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Stack]()) {
 		if !slices.Contains(compared, field.Name) && !slices.Contains(noParts, field.Name) {

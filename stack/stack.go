@@ -30,6 +30,9 @@ type Stack struct {
 	// Subscriptions are those of the topics.
 	Subscriptions []Subscription `json:"subscriptions,omitempty"`
 	Outputs       []Output       `json:"outputs,omitempty"`
+	// Files are the absolute paths of the files that the stack was read from, the
+	// template and what it includes: what to watch, to know when to read it again.
+	Files []string `json:"-"`
 	// Notices name everything of the template that will not run, one each.
 	Notices []Notice `json:"notices,omitempty"`
 }

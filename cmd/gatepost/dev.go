@@ -83,6 +83,7 @@ func (c devCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	r := running{places: c.places, from: c.Path, data: data, debug: debug, watch: !c.NoWatch, begun: begun}
+	r.load = func() (*stack.Stack, error) { return c.load(ctx, std) }
 	return r.serve(ctx, std, s)
 }
 
@@ -99,8 +100,9 @@ type running struct {
 	places
 	from, data string // where the template is from, and the data folder
 	debug      map[string]gatepost.Debug
-	watch      bool      // what it is made of is watched, and replaced
-	begun      time.Time // before anything of it was read
+	watch      bool                         // what it is made of is watched, and replaced
+	begun      time.Time                    // before anything of it was read
+	load       func() (*stack.Stack, error) // reads it again
 }
 
 // serve runs a stack until ctx ends and tells what happens.
@@ -154,7 +156,7 @@ func (r running) serve(ctx context.Context, std streams, s *stack.Stack) error {
 	following, stop := context.WithCancel(ctx)
 	var looping sync.WaitGroup
 	if r.watch {
-		looping.Go(func() { (&loop{server: server, show: show, begun: r.begun}).run(following) })
+		looping.Go(func() { (&loop{server: server, show: show, begun: r.begun, stack: s, load: r.reload}).run(following) })
 	}
 	err = <-ended
 	stop()
@@ -163,6 +165,19 @@ func (r running) serve(ctx context.Context, std streams, s *stack.Stack) error {
 		fmt.Fprintln(std.out, "Everything has ended.")
 	}
 	return err
+}
+
+// reload reads the template again, and applies the flags to it.
+func (r running) reload() (*stack.Stack, error) {
+	s, err := r.load()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.order(s); err != nil {
+		return nil, err
+	}
+	_, err = r.freeze(s)
+	return s, err
 }
 
 func (p places) logger(std streams) *slog.Logger {

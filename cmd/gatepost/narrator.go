@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -122,6 +123,24 @@ func (n *narrator) nextSteps(server *gatepost.Server, s *stack.Stack) {
 		}
 	}
 	fmt.Fprintf(n.out, "  gatepost ls\n\nCtrl-C ends everything.\n\n")
+}
+
+// news prints what a template that was read again has that will not run and that
+// it did not have before; unchanged says that nothing of what runs has changed.
+func (n *narrator) news(before, now []stack.Notice, unchanged bool) {
+	known := make(map[string]bool, len(before))
+	for _, notice := range before {
+		known[notice.LogicalID+"\x00"+notice.Text] = true
+	}
+	fresh := slices.DeleteFunc(slices.Clone(now), func(notice stack.Notice) bool {
+		return notice.Inert || known[notice.LogicalID+"\x00"+notice.Text]
+	})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if unchanged && len(fresh) == 0 {
+		fmt.Fprintln(n.out, "The template declares nothing new.")
+	}
+	printNotices(n.out, fresh, false)
 }
 
 // event prints one thing that happened.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/gatepost-dev/gatepost/apigw"
@@ -82,7 +84,21 @@ func newSystem(documents []document) (*system, error) {
 	if err := s.stack.Validate(); err != nil {
 		return nil, fmt.Errorf("%s: %w", documents[0].file, err)
 	}
+	s.noteFiles()
 	return s, nil
+}
+
+// noteFiles tells of the files that the stack was read from.
+func (s *system) noteFiles() {
+	for _, file := range slices.SortedFunc(maps.Keys(s.order), func(a, b string) int { return cmp.Compare(s.order[a], s.order[b]) }) {
+		abs, err := filepath.Abs(file)
+		if err != nil {
+			continue
+		}
+		if info, err := os.Stat(abs); err == nil && info.Mode().IsRegular() {
+			s.stack.Files = append(s.stack.Files, abs)
+		}
+	}
 }
 
 // add reads the sections of one template, so that others can refer to it. It

@@ -204,6 +204,15 @@ func (s *Service) EnsureTable(declared stack.Table) error {
 	return nil
 }
 
+// Undeclare says that a template does not declare a table any more: it stays, with
+// its items, until it is deleted, and Reset does not make it again. It may be
+// called of a table that nobody knows.
+func (s *Service) Undeclare(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.declared, tableID{s.cfg.Account, s.cfg.Region, name})
+}
+
 func (s *Service) ensure(id tableID, declared stack.Table) error {
 	if err := checkDeclared(declared); err != nil {
 		return err

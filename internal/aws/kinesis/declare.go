@@ -37,6 +37,15 @@ func (s *Service) EnsureStream(ctx context.Context, wanted stack.DataStream) err
 	return st.restore(ctx, d)
 }
 
+// Undeclare says that a template does not declare a stream any more: it stays,
+// with its records, until it is deleted, and Reset does not make it again. It may
+// be called of a stream that nobody knows.
+func (s *Service) Undeclare(name string) {
+	s.admin.Lock()
+	defer s.admin.Unlock()
+	maps.DeleteFunc(s.declared, func(_ string, d description) bool { return d.Name == name })
+}
+
 // restore makes a stream as it is declared. Call with admin held.
 func (st *stream) restore(ctx context.Context, d description) error {
 	if now := st.now(); now.OnDemand == d.OnDemand && now.Retention == d.Retention && maps.Equal(now.Tags, d.Tags) {

@@ -53,7 +53,7 @@ const deliverWithin = 10 * time.Second
 // ended is an outcome with those who are to be told.
 func (w *worker) ended(c condition, answered bool) *outcome {
 	o := &outcome{Condition: c, At: time.Now(), Answered: answered}
-	settings := w.configs[w.function]
+	settings, _ := w.configOf(w.function)
 	record, dead := settings.OnSuccess, ""
 	if c != succeeded {
 		record, dead = settings.OnFailure, settings.DeadLetter
@@ -270,7 +270,8 @@ func (w *worker) feedEvent(e *envelope) telemetry.Event {
 // why says in a few words why an invocation was given up.
 func (w *worker) why(e *envelope) string {
 	if e.Outcome.Condition == eventAgeExceeded {
-		return fmt.Sprintf("it is older than %s", w.configs[w.function].age())
+		settings, _ := w.configOf(w.function)
+		return fmt.Sprintf("it is older than %s", settings.age())
 	}
 	if text := errorMessage(e.response); text != "" {
 		return fmt.Sprintf("%d attempts failed: %s", e.Attempts, clip(text))

@@ -70,6 +70,26 @@ func (cfg *Config) eventConfigs() (map[string]EventInvokeConfig, error) {
 	return all, nil
 }
 
+// SetEventConfigs puts other settings in the place of Config.EventConfigs:
+// invocations that end from now on follow them. After an error, which is New's,
+// everything is as it was. It may be called together with anything.
+func (s *Service) SetEventConfigs(all []EventInvokeConfig) error {
+	cfg := s.config
+	cfg.EventConfigs = all
+	configs, err := cfg.eventConfigs()
+	if err != nil {
+		return err
+	}
+	s.configs.Store(&configs)
+	return nil
+}
+
+// configOf returns the settings of a function, and whether it has some.
+func (s *Service) configOf(function string) (EventInvokeConfig, bool) {
+	c, ok := (*s.configs.Load())[function]
+	return c, ok
+}
+
 func (cfg *Config) checkEvents(c EventInvokeConfig) error {
 	if n := c.retries(); n < 0 || n > maxRetries {
 		return fmt.Errorf("MaximumRetryAttempts is %d; it is 0 to %d", n, maxRetries)

@@ -41,7 +41,8 @@ func (s *Service) configurationOf(f Function) configuration {
 	if f.Failure != "" {
 		c.State, c.StateReason, c.StateReasonCode, c.LastUpdateStatus = "Failed", f.Failure, "FunctionError", "Failed"
 	}
-	if target := s.configs[f.Name].DeadLetter; target != "" {
+	if config, _ := s.configOf(f.Name); config.DeadLetter != "" {
+		target := config.DeadLetter
 		c.DeadLetterConfig = &deadLetterConfig{target}
 	}
 	return c
@@ -136,7 +137,7 @@ func (s *Service) getEventInvokeConfig(_ context.Context, c *request) (*awswire.
 		return nil, err
 	}
 	qualifier := cmp.Or(ref.qualifier, latest)
-	config, ok := s.configs[f.Name]
+	config, ok := s.configOf(f.Name)
 	if !ok || !config.declared() {
 		return nil, notFound("The function %s doesn't have an EventInvokeConfig", s.arnOf(f)+":"+qualifier)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/internal/bus"
@@ -149,7 +150,7 @@ func (cfg *Config) check() error {
 // called together.
 type Service struct {
 	config  Config
-	configs map[string]EventInvokeConfig // by function
+	configs atomic.Pointer[map[string]EventInvokeConfig] // by function
 	// open makes the queue of a function's asynchronous invocations, or opens it.
 	open func(ctx context.Context, function string) (queue, error)
 
@@ -198,7 +199,8 @@ func newService(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{config: cfg, configs: configs, queues: make(map[string]queue)}
+	s := &Service{config: cfg, queues: make(map[string]queue)}
+	s.configs.Store(&configs)
 	s.taking, s.stopTaking = context.WithCancel(context.Background())
 	s.running, s.cutRunning = context.WithCancel(context.Background())
 	s.round = s.newRound()

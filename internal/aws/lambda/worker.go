@@ -154,7 +154,7 @@ func (w *worker) advance(ctx context.Context, e *envelope) (step, time.Duration)
 // invoke makes one attempt. Without an outcome there is another one after the wait.
 // The error is ctx's.
 func (w *worker) invoke(ctx context.Context, e *envelope) (*outcome, time.Duration, error) {
-	settings := w.configs[w.function]
+	settings, _ := w.configOf(w.function)
 	switch {
 	case w.left(e) <= 0:
 		return w.ended(eventAgeExceeded, false), 0, nil
@@ -185,7 +185,8 @@ func (w *worker) invoke(ctx context.Context, e *envelope) (*outcome, time.Durati
 
 // left is how long an invocation may still wait.
 func (w *worker) left(e *envelope) time.Duration {
-	return w.configs[w.function].age() - time.Since(e.Accepted)
+	settings, _ := w.configOf(w.function)
+	return settings.age() - time.Since(e.Accepted)
 }
 
 // run invokes the function. One that is not there is no fault of the event: a

@@ -219,6 +219,15 @@ func (s *Service) EnsureQueue(q stack.Queue) error {
 	return nil
 }
 
+// Undeclare says that a template does not declare a queue of its own region and
+// account any more: it stays, with its messages, until it is deleted, and Reset
+// does not make it again. It may be called of a queue that nobody knows.
+func (s *Service) Undeclare(name string) {
+	s.admin.Lock()
+	defer s.admin.Unlock()
+	delete(s.declared, address{s.config.Region, s.config.Account, name})
+}
+
 func (s *Service) templateAddress(q stack.Queue) (address, error) {
 	if q.ARN == "" {
 		return address{s.config.Region, s.config.Account, q.Name}, nil
