@@ -21,6 +21,7 @@ var floors = map[string]struct {
 	"internal/uuid":                    {0, "random identifiers"},
 	"internal/jsonpath":                {0, "JSON documents and paths into them"},
 	"internal/cdkapp":                  {0, "apps of the AWS CDK, run for their assembly"},
+	"internal/project":                 {0, "which file of a folder declares a system"},
 	"internal/watch":                   {0, "files that change"},
 	"internal/envfile":                 {0, "files of environment variables"},
 	"internal/conformance":             {0, "the rules that tests show; nothing but tests imports it"},

@@ -70,13 +70,17 @@ Examples:
 // Run loads the template and runs it until ctx ends.
 func (c devCommand) Run(ctx context.Context, std streams) error {
 	begun := time.Now()
+	folder, err := c.find(std.out, "Running")
+	if err != nil {
+		return err
+	}
 	s, err := c.load(ctx, std)
 	if err != nil {
 		return err
 	}
 	data := c.Data
 	if data == "" {
-		data = filepath.Join(folderOf(c.Path), instance.Folder)
+		data = filepath.Join(folder, instance.Folder)
 	}
 	debug, err := c.asked(s)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 // source is the template that a command reads and how.
 type source struct {
-	Path      string   `arg:"" optional:"" default:"." help:"A template, a serverless.yml, a CDK app's folder or its cdk.out, or the folder that holds one of them."`
+	Path      string   `arg:"" optional:"" help:"A template, a serverless.yml, a CDK app's folder or its cdk.out, or the folder that holds one of them; by default what is found in this folder."`
 	Parameter []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of the template; may be repeated."`
 	Values    string   `placeholder:"FILE" help:"Values from elsewhere, in JSON or YAML: the sections ssm, exports, outputs and secrets."`
 	ConfigEnv string   `placeholder:"NAME" help:"The environment of the samconfig.toml beside the template; by default 'default'."`

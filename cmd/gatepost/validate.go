@@ -39,6 +39,9 @@ func (validateCommand) Help() string {
 
 // Run loads the template and prints what would run.
 func (c validateCommand) Run(ctx context.Context, std streams) error {
+	if _, err := c.find(std.err, "Checking"); err != nil {
+		return err
+	}
 	s, err := c.load(ctx, std)
 	if c.JSON {
 		if failed := printJSON(std.out, findingsOf(s, err)); failed != nil {
