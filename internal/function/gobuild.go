@@ -35,6 +35,11 @@ func (b *builder) goBuild(ctx context.Context, folder string, debug bool) (progr
 		return program{}, fmt.Errorf("find the folder for binaries: %w", err)
 	}
 	kind, binary, flags := "go", filepath.Join(cacheDir, cacheName(folder), "bootstrap"), []string{"-trimpath"}
+	if !strings.Contains(settings.flags, "ldflags") {
+		// What only debuggers read takes half the time of linking, for which
+		// somebody waits after each save. Panics tell their lines without it.
+		flags = append(flags, "-ldflags=-w")
+	}
 	if debug {
 		kind, binary = "go-debug", filepath.Join(cacheDir, cacheName(folder)+"-debug", "bootstrap")
 		flags = []string{"-trimpath=false", "-ldflags=", "-gcflags=all=-N -l"}
