@@ -53,7 +53,7 @@ type devCommand struct {
 
 // Help gives the examples.
 func (devCommand) Help() string {
-	return `Builds the functions, starts everything that the template declares, and prints where it is. What is not supported is listed. Ctrl-C ends everything.
+	return `Builds the functions, starts everything that the template declares, and prints where it is. What is not supported is listed. What is saved while it runs is built and replaced, and connections stay open. Ctrl-C ends everything.
 
 Any AWS credentials are accepted on the AWS endpoint, from this machine only; calls signed with those that Gatepost gave out are verified, and the management endpoint takes no others.
 
@@ -64,6 +64,7 @@ Examples:
   gatepost dev --env-file local.json --offline
   gatepost dev --limit idle=30s --limit connect-rate=off
   gatepost dev --freeze publish=off
+  gatepost dev --no-watch
   gatepost dev --debug publish`
 }
 
