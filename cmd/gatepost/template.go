@@ -24,6 +24,9 @@ func (templateCommand) Help() string {
 
 // Run prints the template as CloudFormation has it.
 func (c templateCommand) Run(ctx context.Context, std streams) error {
+	if _, err := c.find(std.err, "Reading"); err != nil {
+		return err
+	}
 	path, opts, err := c.prepared(ctx, std)
 	if err != nil {
 		return err
