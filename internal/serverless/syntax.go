@@ -36,9 +36,8 @@ const maxNesting = 20
 
 // parser reads the variables of one text.
 type parser struct {
-	text  string
-	at    int
-	depth int
+	text string
+	at   int
 }
 
 // parseText takes a text apart. A ${...} that does not begin with the name of a
