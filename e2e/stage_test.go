@@ -62,6 +62,8 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	log, err := os.OpenFile(ts.MkAbs("gatepost.out"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)
 	defer log.Close()
+	before, err := log.Stat()
+	ts.Check(err)
 	args = append(args, "--gateway", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--console", "127.0.0.1:0", "--data", data)
 	cmd := exec.Command(binary, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), log, log
@@ -85,6 +87,19 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	s.find(ts, data)
+	s.reported(ts, before.Size())
+}
+
+// reported waits for the end of the start-up report in gatepost.out, which a
+// process of before wrote up to an offset: it is printed when all is ready.
+func (s *stage) reported(ts *testscript.TestScript, offset int64) {
+	eventually(ts, readyWithin, func() error {
+		text, err := os.ReadFile(ts.MkAbs("gatepost.out"))
+		if err == nil && !bytes.Contains(text[offset:], []byte("Ctrl-C ends everything.")) {
+			err = fmt.Errorf("no report of the start in gatepost.out:\n%s", text)
+		}
+		return err
+	})
 }
 
 func environment(ts *testscript.TestScript) []string {
@@ -183,8 +198,12 @@ func (s *stage) functionProcesses() []int {
 
 // await FILE TEXT [WITHIN] waits, 10s unless told, until a file that is being written holds a text.
 func await(ts *testscript.TestScript, neg bool, args []string) {
+	after := ""
+	if len(args) > 0 && strings.HasPrefix(args[0], "-after=") {
+		after, args = strings.TrimPrefix(args[0], "-after="), args[1:]
+	}
 	if neg || len(args) < 2 || len(args) > 3 {
-		ts.Fatalf("usage: await FILE TEXT [WITHIN]")
+		ts.Fatalf("usage: await [-after=TEXT] FILE TEXT [WITHIN]")
 	}
 	within := 10 * time.Second
 	if len(args) == 3 {
@@ -194,10 +213,14 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	eventually(ts, within, func() error {
 		text, err := os.ReadFile(ts.MkAbs(args[0]))
-		if err == nil && !strings.Contains(string(text), args[1]) {
-			err = fmt.Errorf("%s has no %q:\n%s", args[0], args[1], text)
+		if err != nil {
+			return err
 		}
-		return err
+		_, rest, found := strings.Cut(string(text), after)
+		if !found || !strings.Contains(rest, args[1]) {
+			return fmt.Errorf("%s has no %q after %q:\n%s", args[0], args[1], after, text)
+		}
+		return nil
 	})
 }
 
