@@ -25,8 +25,16 @@ var needs = map[string]func() (string, error){
 }
 
 // condition is whether a need is met. On a machine that builds for others (CI is
-// set) a need that is not met is an error.
+// set) a need that is not met is an error. Beside the needs, "race" is whether
+// the race detector is on, "awscli-moves" whether the AWS CLI is so new (1.29, 2.12)
+// that it has SQS's StartMessageMoveTask; those of distributions may be older.
 func condition(name string) (bool, error) {
+	switch name {
+	case "race":
+		return underRace, nil
+	case "awscli-moves":
+		return exec.Command("aws", "sqs", "start-message-move-task", "--generate-cli-skeleton").Run() == nil, nil
+	}
 	find, known := needs[name]
 	if !known {
 		return false, fmt.Errorf("unknown condition %q", name)

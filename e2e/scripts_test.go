@@ -14,10 +14,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// binary is the gatepost under test, built once with buildFlags.
+// binary is the gatepost under test, built once with buildFlags; underRace says
+// whether it has the race detector.
 var (
 	binary     string
 	buildFlags = []string{"build"}
+	underRace  bool
 )
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
@@ -100,6 +102,7 @@ func TestScripts(t *testing.T) {
 			"item":      item,
 			"changes":   changes,
 			"record":    record,
+			"aws":       awsCall,
 		},
 	})
 }

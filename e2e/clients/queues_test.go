@@ -66,6 +66,9 @@ func TestQueuesWithTheCLI(t *testing.T) {
 	if _, err := exec.LookPath("aws"); err != nil {
 		missing(t, "The AWS CLI is missing: install it from your system's packages, or `pip install awscli`.")
 	}
+	if out, err := exec.Command("aws", "sqs", "start-message-move-task", "--generate-cli-skeleton").CombinedOutput(); err != nil {
+		t.Skipf("This AWS CLI is older than StartMessageMoveTask (1.29, 2.12): install a newer one with `pip install awscli`. %s", out)
+	}
 	r := start(t)
 	r.compare(t, []string{"NAME=cli", "ENDPOINT=" + r.run.AWS, "TMPDIR=" + t.TempDir()}, `received one
 then 0
