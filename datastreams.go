@@ -17,6 +17,9 @@ func (h *house) openStreams(ctx context.Context) (err error) {
 		return fmt.Errorf("open the data streams: %w", err)
 	}
 	h.onClose(h.kinesis.Close)
+	if h.isElsewhere("kinesis") {
+		return nil
+	}
 	for _, d := range h.cfg.Stack.Streams {
 		if err := h.kinesis.EnsureStream(ctx, d); err != nil {
 			return fmt.Errorf("make the data stream %s: %w", d.Name, err)

@@ -32,7 +32,7 @@ func (h *house) openElsewhere(ctx context.Context) error {
 		}
 		h.elsewhere[service] = target
 	}
-	return errors.Join(h.makeTablesElsewhere(ctx), h.makeQueuesElsewhere(ctx))
+	return errors.Join(h.makeTablesElsewhere(ctx), h.makeQueuesElsewhere(ctx), h.makeStreamsElsewhere(ctx))
 }
 
 func (h *house) makeTablesElsewhere(ctx context.Context) error {
@@ -55,6 +55,19 @@ func (h *house) makeQueuesElsewhere(ctx context.Context) error {
 	}
 	for _, q := range deadLettersFirst(h.cfg.Stack.Queues) {
 		if err := target.CreateQueue(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *house) makeStreamsElsewhere(ctx context.Context) error {
+	target, ok := h.elsewhere["kinesis"]
+	if !ok || target.IsAWS() {
+		return nil
+	}
+	for _, d := range h.cfg.Stack.Streams {
+		if err := target.CreateStream(ctx, d); err != nil {
 			return err
 		}
 	}

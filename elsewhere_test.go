@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
@@ -184,8 +186,44 @@ func TestAServiceElsewhereThatDoesNotAnswer(t *testing.T) {
 func TestEndpointsThatAreNone(t *testing.T) {
 	for service, at := range map[string]string{"s3": "http://127.0.0.1:1", "sqs": "127.0.0.1:9324", "dynamodb": "http://127.0.0.1:8000/path"} {
 		_, err := gatepost.New(gatepost.Config{Stack: &stack.Stack{}, Endpoints: map[string]string{service: at}})
-		if err == nil || !strings.Contains(err.Error(), "dynamodb, sqs, sns, lambda") && !strings.Contains(err.Error(), "http://127.0.0.1:8000, nor") {
+		if err == nil || !strings.Contains(err.Error(), "dynamodb, kinesis, sqs, sns, lambda") && !strings.Contains(err.Error(), "http://127.0.0.1:8000, nor") {
 			t.Errorf("%s=%s: %v", service, at, err)
 		}
+	}
+}
+
+func streamsAt(url string) *kinesis.Client {
+	return kinesis.New(kinesis.Options{BaseEndpoint: &url, Region: "eu-west-1", Credentials: anybody(), RetryMaxAttempts: 1})
+}
+
+// TestDataStreamsElsewhere: a system whose data streams another program keeps.
+func TestDataStreamsElsewhere(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	keeper := run(t, gatepost.Config{Stack: &stack.Stack{}})
+	system := &stack.Stack{Streams: []stack.DataStream{
+		{Name: "clicks", ARN: "arn:aws:kinesis:eu-west-1:000000000000:stream/clicks", Shards: 2, Retention: 48 * time.Hour},
+		{Name: "calm", ARN: "arn:aws:kinesis:eu-west-1:000000000000:stream/calm", OnDemand: true},
+	}}
+	here := run(t, gatepost.Config{Stack: system, Endpoints: map[string]string{"kinesis": keeper.AWS()}})
+	for name, want := range map[string]streamtypes.StreamDescriptionSummary{
+		"clicks": {OpenShardCount: aws.Int32(2), RetentionPeriodHours: aws.Int32(48)}, "calm": {OpenShardCount: aws.Int32(4), RetentionPeriodHours: aws.Int32(24)},
+	} {
+		out, err := streamsAt(keeper.AWS()).DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: &name})
+		if err != nil || *out.StreamDescriptionSummary.OpenShardCount != *want.OpenShardCount || *out.StreamDescriptionSummary.RetentionPeriodHours != *want.RetentionPeriodHours {
+			t.Errorf("the keeper's stream %s is %+v, %v", name, out, err)
+		}
+	}
+
+	put, err := streamsAt(here.AWS()).PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("clicks"), PartitionKey: aws.String("ann"), Data: []byte("a click")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := streamsAt(keeper.AWS()).GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{StreamName: aws.String("clicks"), ShardId: put.ShardId, ShardIteratorType: streamtypes.ShardIteratorTypeTrimHorizon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := streamsAt(keeper.AWS()).GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at.ShardIterator})
+	if err != nil || len(got.Records) != 1 || string(got.Records[0].Data) != "a click" {
+		t.Errorf("the keeper has %+v, %v", got, err)
 	}
 }

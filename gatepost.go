@@ -62,10 +62,11 @@ type Config struct {
 	TTLDelay time.Duration
 	// Limits bound clients. The zero value means apigw.DefaultLimits().
 	Limits apigw.Limits
-	// Endpoints name services that run elsewhere, by service (dynamodb, sqs, sns,
-	// lambda): a URL such as "http://127.0.0.1:8000", or "aws" for AWS itself.
-	// Functions and integrations then reach that one, and mappings read its queues.
-	// Tables and queues of the stack are made there, but not on AWS.
+	// Endpoints name services that run elsewhere, by service (dynamodb, kinesis,
+	// sqs, sns, lambda): a URL such as "http://127.0.0.1:8000", or "aws" for AWS
+	// itself. Functions and integrations then reach that one, and mappings read its
+	// queues, but not its streams. Tables, queues and data streams of the stack are
+	// made there, but not on AWS.
 	Endpoints map[string]string
 	// AsyncRetries are the waits before an asynchronous invocation that failed is
 	// tried again, the last one for all further retries. Nil means Lambda's, one

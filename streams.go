@@ -15,9 +15,11 @@ import (
 // are none here.
 func (h *house) streams(service string) eventsource.Stream {
 	switch {
+	case h.isElsewhere(service):
+		return nil
 	case service == "kinesis":
 		return dataStreams{h.kinesis, "arn:aws:iam::" + h.cfg.Stack.Account + ":role/" + readerRole}
-	case service == "dynamodb" && !h.isElsewhere(service):
+	case service == "dynamodb":
 		return tableStreams{h.tables}
 	}
 	return nil

@@ -30,7 +30,7 @@ type places struct {
 	Offline   bool     `help:"Refuse the functions' HTTPS calls that would leave this machine."`
 	Limit     []string `sep:"none" placeholder:"NAME=VALUE" help:"Change a limit, for example idle=30s, frame=64KB or rate=off; may be repeated. 'gatepost limits' lists them."`
 	Ordered   []string `sep:"none" placeholder:"ROUTEKEY" help:"Handle each connection's messages of this route one after the other, which AWS does not; may be repeated."`
-	Endpoint  []string `sep:"none" placeholder:"SERVICE=URL" help:"Use a service (dynamodb, sqs, sns, lambda) that runs elsewhere, for example dynamodb=http://127.0.0.1:8000, or AWS's own with SERVICE=aws; may be repeated."`
+	Endpoint  []string `sep:"none" placeholder:"SERVICE=URL" help:"Use a service (dynamodb, kinesis, sqs, sns, lambda) that runs elsewhere, for example dynamodb=http://127.0.0.1:8000, or AWS's own with SERVICE=aws; may be repeated."`
 	// AWS takes up to some days, which nobody waits for at a desk.
 	TTLDelay time.Duration `name:"ttl-delay" default:"0s" placeholder:"TIME" help:"How long an item of a table stays after its time to live, for example 48h to be as lazy as AWS; 0s: it goes within seconds."`
 	// Lambda waits one and two minutes, which nobody does at a desk.

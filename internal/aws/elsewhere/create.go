@@ -64,31 +64,74 @@ func keySchema(key []stack.KeyElement) []map[string]string {
 	return all
 }
 
-// tableWithin bounds the making of a table, asked for every tableAgain.
+// activeWithin bounds the making of a table or a stream, asked for every
+// activeAgain.
 const (
-	tableWithin = time.Minute
-	tableAgain  = 100 * time.Millisecond
+	activeWithin = time.Minute
+	activeAgain  = 100 * time.Millisecond
 )
 
 func (t Target) awaitTable(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, tableWithin)
+	return t.awaitActive(ctx, "table "+name, func(ctx context.Context) (string, error) {
+		var out struct{ Table struct{ TableStatus string } }
+		err := t.Call(ctx, "DynamoDB_20120810.DescribeTable", map[string]string{"TableName": name}, &out)
+		return out.Table.TableStatus, err
+	})
+}
+
+// awaitActive asks for the status of what was made until it can be used.
+func (t Target) awaitActive(ctx context.Context, what string, status func(context.Context) (string, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, activeWithin)
 	defer cancel()
-	again := time.NewTicker(tableAgain)
+	again := time.NewTicker(activeAgain)
 	defer again.Stop()
 	for {
-		var out struct{ Table struct{ TableStatus string } }
-		if err := t.Call(ctx, "DynamoDB_20120810.DescribeTable", map[string]string{"TableName": name}, &out); err != nil {
-			return fmt.Errorf("wait for the table %s at %s: %w", name, t.URL, err)
+		is, err := status(ctx)
+		if err != nil {
+			return fmt.Errorf("wait for the %s at %s: %w", what, t.URL, err)
 		}
-		if out.Table.TableStatus == "ACTIVE" {
+		if is == "ACTIVE" {
 			return nil
 		}
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for the table %s at %s, which is %s: %w", name, t.URL, out.Table.TableStatus, ctx.Err())
+			return fmt.Errorf("wait for the %s at %s, which is %s: %w", what, t.URL, is, ctx.Err())
 		}
 	}
+}
+
+// CreateStream makes a data stream of the stack at a target that is not AWS, and
+// waits until it can be used. One that is there is left as it is.
+func (t Target) CreateStream(ctx context.Context, stream stack.DataStream) error {
+	in := map[string]any{"StreamName": stream.Name}
+	if stream.OnDemand {
+		in["StreamModeDetails"] = map[string]string{"StreamMode": "ON_DEMAND"}
+	} else {
+		in["ShardCount"] = max(stream.Shards, 1)
+	}
+	var out struct{}
+	err := t.Call(ctx, "Kinesis_20131202.CreateStream", in, &out)
+	if reported, ok := errors.AsType[*awswire.Error](err); ok && reported.Code == "ResourceInUseException" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("make the data stream %s at %s: %w", stream.Name, t.URL, err)
+	}
+	err = t.awaitActive(ctx, "data stream "+stream.Name, func(ctx context.Context) (string, error) {
+		var out struct{ StreamDescriptionSummary struct{ StreamStatus string } }
+		err := t.Call(ctx, "Kinesis_20131202.DescribeStreamSummary", map[string]string{"StreamName": stream.Name}, &out)
+		return out.StreamDescriptionSummary.StreamStatus, err
+	})
+	hours := int(stream.Retention / time.Hour)
+	if err != nil || hours <= 24 {
+		return err
+	}
+	retention := map[string]any{"StreamName": stream.Name, "RetentionPeriodHours": hours}
+	if err := t.Call(ctx, "Kinesis_20131202.IncreaseStreamRetentionPeriod", retention, &out); err != nil {
+		return fmt.Errorf("set how long the data stream %s at %s keeps records: %w", stream.Name, t.URL, err)
+	}
+	return nil
 }
 
 // CreateQueue makes a queue of the stack at a target that is not AWS; its

@@ -6,6 +6,7 @@ package elsewhere
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,7 +25,7 @@ import (
 
 // Services are the names of the services that can be elsewhere, as they stand in
 // the scope of a signature.
-var Services = []string{"dynamodb", "sqs", "sns", "lambda"}
+var Services = []string{"dynamodb", "kinesis", "sqs", "sns", "lambda"}
 
 // Target is where one service is.
 type Target struct {
@@ -47,6 +48,9 @@ func ParseTarget(text, region string) (Target, error) {
 	}
 	if at == "aws" {
 		at = "https://" + service + "." + region + ".amazonaws.com"
+		if strings.HasPrefix(region, "cn-") {
+			at += ".cn"
+		}
 	}
 	u, err := url.Parse(at)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
@@ -60,6 +64,23 @@ func ParseTarget(text, region string) (Target, error) {
 func (t Target) IsAWS() bool {
 	host := t.URL.Hostname()
 	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn") || strings.HasSuffix(host, ".api.aws")
+}
+
+// hostFor is the host, with its port, for an operation, which is the whole
+// X-Amz-Target. AWS has a host of their own for the streams of tables; other
+// programs answer for them where the tables are.
+// docs.aws.amazon.com/general/latest/gr/ddb.html
+func (t Target) hostFor(operation string) string {
+	host := t.URL.Host
+	switch {
+	case !t.IsAWS() || !strings.HasPrefix(operation, "DynamoDBStreams_"):
+		return host
+	case !strings.HasPrefix(host, "dynamodb.") && !strings.HasPrefix(host, "dynamodb-fips."):
+		return host // such as that of an interface endpoint
+	case strings.HasSuffix(t.URL.Hostname(), ".api.aws"):
+		return "streams-" + host
+	}
+	return "streams." + host
 }
 
 // callWithin bounds a call to a target, and maxAnswer its answer in bytes.
@@ -76,7 +97,9 @@ type Gate struct {
 	// Targets are the services that are elsewhere, by name.
 	Targets map[string]Target
 	Next    http.Handler
-	Log     *slog.Logger
+	// Transport makes the calls; nil is http.DefaultTransport.
+	Transport http.RoundTripper
+	Log       *slog.Logger
 }
 
 // ServeHTTP answers one AWS call. It may be called together.
@@ -103,11 +126,12 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Gate) proxy(t Target, body []byte) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = t.URL.Scheme, t.URL.Host, t.URL.Host
+			host := t.hostFor(p.In.Header.Get("X-Amz-Target"))
+			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = t.URL.Scheme, host, host
 			p.Out.Body, p.Out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 			dropSignature(p.Out)
 		},
-		Transport: signer{t, body},
+		Transport: signer{t, body, cmp.Or[http.RoundTripper](g.Transport, http.DefaultTransport)},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			g.Log.Warn("a service that is elsewhere does not answer", "service", t.Service, "endpoint", t.URL.Host, "error", err)
 			refuse(w, unreachable(t, err))
@@ -120,6 +144,7 @@ func (g *Gate) proxy(t Target, body []byte) *httputil.ReverseProxy {
 type signer struct {
 	target Target
 	body   []byte
+	next   http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -127,7 +152,7 @@ func (s signer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := s.target.sign(r, s.body); err != nil {
 		return nil, err
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return s.next.RoundTrip(r)
 }
 
 func (t Target) sign(r *http.Request, body []byte) error {
@@ -169,6 +194,8 @@ func serviceOf(r *http.Request) string {
 		return "dynamodb"
 	case strings.HasPrefix(target, "AmazonSQS."):
 		return "sqs"
+	case strings.HasPrefix(target, "Kinesis_"):
+		return "kinesis"
 	}
 	return ""
 }
@@ -204,6 +231,9 @@ func (t Target) Call(ctx context.Context, operation string, in, out any) error {
 		return err
 	}
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	if t.Service == "kinesis" {
+		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	}
 	r.Header.Set("X-Amz-Target", operation)
 	if err := t.sign(r, body); err != nil {
 		return err
@@ -219,6 +249,9 @@ func (t Target) Call(ctx context.Context, operation string, in, out any) error {
 	}
 	if resp.StatusCode != http.StatusOK {
 		return failure(t, operation, resp.StatusCode, answer)
+	}
+	if len(answer) == 0 { // as for operations of Kinesis that have no result
+		return nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
 		return fmt.Errorf("%s of %s: its answer is no JSON: %w", operation, t.URL, err)

@@ -156,11 +156,53 @@ func TestErrorsOfAnotherService(t *testing.T) {
 func TestAWSItself(t *testing.T) {
 	for text, want := range map[string]string{
 		"sqs=aws":                    "https://sqs.eu-west-1.amazonaws.com",
+		"kinesis=aws":                "https://kinesis.eu-west-1.amazonaws.com",
 		"dynamodb=http://[::1]:8000": "http://[::1]:8000",
 	} {
 		target, err := elsewhere.ParseTarget(text, "eu-west-1")
 		if err != nil || target.URL.String() != want || target.IsAWS() != strings.HasSuffix(text, "=aws") {
 			t.Errorf("%s is %v (AWS: %v), %v", text, target.URL, target.IsAWS(), err)
+		}
+	}
+}
+
+func TestAWSInChina(t *testing.T) {
+	target, err := elsewhere.ParseTarget("dynamodb=aws", "cn-north-1")
+	if err != nil || target.URL.String() != "https://dynamodb.cn-north-1.amazonaws.com.cn" || !target.IsAWS() {
+		t.Errorf("%v, %v", target.URL, err)
+	}
+}
+
+// asked notes the hosts that requests would have gone to, and answers them.
+type asked []string
+
+func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
+	*a = append(*a, r.URL.Host+" "+r.Host)
+	return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+}
+
+// TestStreamsOfTablesElsewhere: AWS has a host of their own for them, other
+// programs have not. The signature's service is that of the tables.
+func TestStreamsOfTablesElsewhere(t *testing.T) {
+	ours := awswire.NewCredentials()
+	for _, tt := range []struct{ at, operation, want string }{
+		{"aws", "DynamoDB_20120810.GetItem", "dynamodb.eu-west-1.amazonaws.com"},
+		{"aws", "DynamoDBStreams_20120810.GetRecords", "streams.dynamodb.eu-west-1.amazonaws.com"},
+		{"https://dynamodb-fips.us-east-1.amazonaws.com", "DynamoDBStreams_20120810.GetRecords", "streams.dynamodb-fips.us-east-1.amazonaws.com"},
+		{"https://dynamodb.eu-west-1.api.aws", "DynamoDBStreams_20120810.GetRecords", "streams-dynamodb.eu-west-1.api.aws"},
+		{"https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com", "DynamoDBStreams_20120810.GetRecords", "vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com"},
+		{"http://127.0.0.1:8000", "DynamoDBStreams_20120810.GetRecords", "127.0.0.1:8000"},
+	} {
+		var hosts asked
+		gate := gateTo(t, tt.at, ours, ours)
+		gate.Transport = &hosts
+		r := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader("{}"))
+		r.Header.Set("X-Amz-Target", tt.operation)
+		awswire.Sign(r, []byte("{}"), ours, "eu-west-1", "dynamodb", time.Now())
+		w := httptest.NewRecorder()
+		gate.ServeHTTP(w, r)
+		if w.Code != 200 || len(hosts) != 1 || hosts[0] != tt.want+" "+tt.want {
+			t.Errorf("%s of %s goes to %q: %d %s", tt.operation, tt.at, hosts, w.Code, w.Body)
 		}
 	}
 }
