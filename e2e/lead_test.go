@@ -21,6 +21,7 @@ var needs = map[string]func() (string, error){
 	"npm":      sdkModules,
 	"boto3":    func() (string, error) { return boto3("python3.11", "python3") },
 	"boto3-26": olderBoto3,
+	"dynalite": dynaliteModules,
 	"awscli":   func() (string, error) { return exec.LookPath("aws") },
 }
 
@@ -57,24 +58,31 @@ func packages(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // sdkModules installs what clients/package-lock.json pins, where the tests of
-// clients look for it too.
-var sdkModules = sync.OnceValues(func() (string, error) {
-	lock, err := os.ReadFile("clients/package-lock.json")
+// clients look for it too, and dynaliteModules what that of clients/dynalite does.
+var (
+	sdkModules      = sync.OnceValues(func() (string, error) { return modulesOf("clients", "aws-sdk") })
+	dynaliteModules = sync.OnceValues(func() (string, error) { return modulesOf("clients/dynalite", "dynalite") })
+)
+
+// modulesOf returns the node_modules with what the package-lock.json of a folder
+// pins; one of the packages shows that all are there.
+func modulesOf(folder, one string) (string, error) {
+	lock, err := os.ReadFile(filepath.Join(filepath.FromSlash(folder), "package-lock.json"))
 	if err != nil {
 		return "", err
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("there is no place for the AWS SDKs for JavaScript: %w", err)
+		return "", fmt.Errorf("there is no place for packages of npm: %w", err)
 	}
 	sum := sha256.Sum256(lock)
 	dir := filepath.Join(cache, "gatepost-test-npm", hex.EncodeToString(sum[:8]))
 	modules := filepath.Join(dir, "node_modules")
-	if _, err := os.Stat(filepath.Join(modules, "aws-sdk", "package.json")); err == nil {
+	if _, err := os.Stat(filepath.Join(modules, one, "package.json")); err == nil {
 		return modules, nil
 	}
-	return modules, installModules("clients", dir)
-})
+	return modules, installModules(folder, dir)
+}
 
 // olderBoto3 finds the boto3 1.26 of Debian 12.
 var olderBoto3 = sync.OnceValues(func() (string, error) {

@@ -103,6 +103,8 @@ func TestScripts(t *testing.T) {
 			"changes":   changes,
 			"record":    record,
 			"aws":       awsCall,
+			"keeper":    keeper,
+			"kept":      kept,
 		},
 	})
 }
