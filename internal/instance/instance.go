@@ -125,7 +125,8 @@ func (d *Dir) retract() {
 }
 
 // writeFile replaces a file in one step, so that a reader sees the old or the
-// new content and never half of it.
+// new content and never half of it, after a power cut too: on many file systems a
+// new name can reach the disk before what the file has in it.
 func writeFile(path string, data []byte, mode fs.FileMode) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
@@ -133,7 +134,7 @@ func writeFile(path string, data []byte, mode fs.FileMode) error {
 	}
 	defer os.Remove(tmp.Name())
 	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(mode), tmp.Close())
+	err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
