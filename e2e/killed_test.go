@@ -120,8 +120,15 @@ type program struct {
 
 func startProgram(t *testing.T, dir string) *program {
 	t.Helper()
-	data := filepath.Join(dir, "data")
-	cmd := exec.Command(binary, "dev", dir, "--quiet", "--gateway", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--console", "127.0.0.1:0", "--data", data)
+	return startProgramWith(t, dir, []string{binary})
+}
+
+// startProgramWith starts it by a command line that ends with the program.
+func startProgramWith(t *testing.T, dir string, command []string, flags ...string) *program {
+	t.Helper()
+	command = append(command, "dev", dir, "--quiet", "--gateway", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--console", "127.0.0.1:0", "--data", filepath.Join(dir, "data"))
+	command = append(command, flags...)
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir)
 	cmd.Stderr = t.Output()
 	if err := cmd.Start(); err != nil {
