@@ -41,12 +41,12 @@ type dataStreams struct {
 // Shards returns the shards of a stream, none for one that was deleted: its
 // mapping waits for a new one of its name.
 func (d dataStreams) Shards(_ context.Context, arn string) (all []eventsource.Shard, err error) {
-	ids, err := d.service.Shards(arn)
+	shards, err := d.service.Shards(arn)
 	if errors.Is(err, kinesis.ErrNoStream) {
 		return nil, nil
 	}
-	for _, id := range ids {
-		all = append(all, eventsource.Shard{ID: id})
+	for _, s := range shards {
+		all = append(all, eventsource.Shard{ID: s.ID, Parents: s.Parents, Open: s.Open})
 	}
 	return all, err
 }
@@ -70,7 +70,7 @@ func (d dataStreams) Read(ctx context.Context, arn, shard string, from eventsour
 	if err != nil {
 		return eventsource.Reading{}, err
 	}
-	r := eventsource.Reading{Next: eventsource.Position{After: read.Next.After}, Trimmed: read.Trimmed}
+	r := eventsource.Reading{Next: eventsource.Position{After: read.Next.After}, Trimmed: read.Trimmed, Ended: read.Ended}
 	for i := range read.Records {
 		rec := &read.Records[i]
 		r.Records = append(r.Records, eventsource.Record{

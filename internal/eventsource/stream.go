@@ -23,6 +23,9 @@ type Shard struct {
 	ID string
 	// Parents are the shards that this one continues.
 	Parents []string
+	// Open is true for a shard that is known to take records. One that was read to
+	// its end is then another one with its ID, as of a stream that was made anew.
+	Open bool
 }
 
 // Start is where the reading of a shard begins.
@@ -139,6 +142,11 @@ func (m *streamMapping) Run(ctx context.Context) {
 			continue
 		}
 		pause = pauseMin
+		if !begun { // children that wait for their parents are not new either
+			for _, shard := range list {
+				m.open(ctx, shard.ID, false, max(m.declared.Stream.Parallelization, 1))
+			}
+		}
 		for _, shard := range ready(list, shards) {
 			shards[shard.ID] = m.begin(ctx, shard.ID, begun, &running, woken)
 		}
@@ -159,6 +167,9 @@ func (m *streamMapping) Run(ctx context.Context) {
 func ready(list []Shard, known map[string]*shardState) (begin []Shard) {
 	open := make(map[string]bool, len(list))
 	for _, shard := range list {
+		if state := known[shard.ID]; state != nil && shard.Open && isClosed(state.ended) {
+			delete(known, shard.ID)
+		}
 		state := known[shard.ID]
 		open[shard.ID] = state == nil || !isClosed(state.ended)
 	}

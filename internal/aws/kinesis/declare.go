@@ -9,9 +9,8 @@ import (
 )
 
 // EnsureStream makes a stream that a template declares, or brings the one of its
-// name to it: records stay. The number of shards is an exception, as records do
-// not move between shards here; a stream that has another one keeps it, and Log
-// is told.
+// name to it: records stay. The number of shards is an exception: a stream that
+// has another one keeps it, and Log is told.
 func (s *Service) EnsureStream(ctx context.Context, wanted stack.DataStream) error {
 	done, err := s.begin()
 	if err != nil {
@@ -30,8 +29,8 @@ func (s *Service) EnsureStream(ctx context.Context, wanted stack.DataStream) err
 	if !there {
 		return s.createLocked(ctx, d)
 	}
-	if has := len(st.shards); has != d.Shards && !d.OnDemand {
-		s.config.Log.Warn("a stream keeps its number of shards; delete it, for example with `aws kinesis delete-stream`, and start again to change that",
+	if has := st.now().openShards(); has != d.Shards && !d.OnDemand {
+		s.config.Log.Warn("a stream keeps its number of shards; `aws kinesis update-shard-count` changes it",
 			"stream", d.Name, "shards", has, "declared", d.Shards)
 	}
 	return st.restore(ctx, d)
@@ -94,7 +93,10 @@ func (s *Service) resetLocked(ctx context.Context, st *stream) error {
 	if !ours {
 		return s.dropLocked(ctx, st)
 	}
-	for _, shard := range st.shards {
+	if len(st.all()) != d.Shards { // it was split or merged
+		return errors.Join(s.dropLocked(ctx, st), s.createLocked(ctx, d))
+	}
+	for _, shard := range st.all() {
 		if err := shard.empty(ctx); err != nil {
 			return err
 		}

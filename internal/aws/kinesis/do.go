@@ -60,9 +60,12 @@ var operations = map[string]func(context.Context, *caller, *awswire.Call) (any, 
 	"ListShards":                    operate(listShards),
 	"ListStreams":                   operate(listStreams),
 	"ListTagsForStream":             operate(listTags),
+	"MergeShards":                   operate(mergeShards),
 	"PutRecord":                     operate(putRecord),
 	"PutRecords":                    operate(putRecords),
 	"RemoveTagsFromStream":          operate(removeTags),
+	"SplitShard":                    operate(splitShard),
+	"UpdateShardCount":              operate(updateShardCount),
 }
 
 // operate makes an operation of a function over typed input and output; nil
@@ -137,25 +140,40 @@ type streamDescription struct {
 }
 
 type shardOutput struct {
-	ShardId             string
-	HashKeyRange        map[string]string
-	SequenceNumberRange map[string]string
+	ShardId               string
+	ParentShardId         string `json:",omitempty"`
+	AdjacentParentShardId string `json:",omitempty"`
+	HashKeyRange          map[string]string
+	SequenceNumberRange   map[string]string
 }
 
+func (p plan) hashKeyRange() map[string]string {
+	return map[string]string{"StartingHashKey": p.First, "EndingHashKey": p.Last}
+}
+
+// shardOutput describes a shard. The API has room for two parents: of more, which
+// UpdateShardCount makes, it names the outer ones.
 func (st *stream) shardOutput(s *shard) shardOutput {
-	first, last := st.hashRange(s.index)
-	return shardOutput{
-		ShardId:             s.id(),
-		HashKeyRange:        map[string]string{"StartingHashKey": first.String(), "EndingHashKey": last.String()},
-		SequenceNumberRange: map[string]string{"StartingSequenceNumber": s.sequenceNumber(0)},
+	p := st.plan(s)
+	out := shardOutput{ShardId: s.id(), HashKeyRange: p.hashKeyRange(), SequenceNumberRange: map[string]string{"StartingSequenceNumber": s.sequenceNumber(0)}}
+	if n := len(p.Parents); n > 0 {
+		out.ParentShardId = shardID(p.Parents[0])
+		if n > 1 {
+			out.AdjacentParentShardId = shardID(p.Parents[n-1])
+		}
 	}
+	if p.isClosed() {
+		last, _ := s.newest()
+		out.SequenceNumberRange["EndingSequenceNumber"] = s.sequenceNumber(last)
+	}
+	return out
 }
 
 // after returns the shards after the one with this id, at most limit, and whether
 // there are more.
 func (st *stream) after(id string, limit int) (all []shardOutput, more bool) {
 	all = []shardOutput{}
-	for _, s := range st.shards {
+	for _, s := range st.listed() {
 		if s.id() <= id {
 			continue
 		}
@@ -225,7 +243,7 @@ func describeSummary(_ context.Context, c *caller, in *named) (*describeSummaryO
 	return &describeSummaryOutput{streamSummary{
 		StreamName: d.Name, StreamARN: d.ARN, StreamStatus: "ACTIVE", StreamModeDetails: mode(d),
 		RetentionPeriodHours: int(d.Retention / time.Hour), StreamCreationTimestamp: float64(d.Created.UnixMilli()) / 1000,
-		EnhancedMonitoring: []map[string][]string{{"ShardLevelMetrics": {}}}, EncryptionType: "NONE", OpenShardCount: len(st.shards),
+		EnhancedMonitoring: []map[string][]string{{"ShardLevelMetrics": {}}}, EncryptionType: "NONE", OpenShardCount: d.openShards(),
 	}}, nil
 }
 
@@ -342,8 +360,9 @@ func describeLimits(_ context.Context, c *caller, _ *none) (*describeLimitsOutpu
 		if !strings.HasPrefix(arn, prefix) {
 			continue
 		}
-		out.OpenShardCount += len(st.shards)
-		if st.OnDemand {
+		d := st.now()
+		out.OpenShardCount += d.openShards()
+		if d.OnDemand {
 			out.OnDemandStreamCount++
 		}
 	}

@@ -118,6 +118,9 @@ func (s *Service) load(ctx context.Context) error {
 			found[arn] = make(map[int]*bus.Journal)
 		}
 		found[arn][r.Shard] = j
+		if err := checkLayout(r.Stream.Layout); err != nil {
+			return fmt.Errorf("read the stream %s: %w", arn, err)
+		}
 		if r.Shard == 0 {
 			s.streams[arn] = newStream(r.Stream)
 		}
@@ -131,7 +134,15 @@ func (s *Service) load(ctx context.Context) error {
 }
 
 func (s *Service) adopt(ctx context.Context, st *stream, shards map[int]*bus.Journal) error {
-	if st == nil || len(shards) < st.Shards {
+	for i, j := range shards { // what a killed process left of shards in the making
+		if st != nil && i >= len(st.shards) {
+			if err := j.Drop(ctx); err != nil {
+				return err
+			}
+			delete(shards, i)
+		}
+	}
+	if st == nil || len(shards) < len(st.shards) {
 		for _, j := range shards {
 			if err := j.Drop(ctx); err != nil {
 				return err
@@ -219,7 +230,7 @@ func (s *Service) create(ctx context.Context, d description) error {
 func (s *Service) createLocked(ctx context.Context, d description) error {
 	d.Created = time.Now().UTC()
 	st := newStream(d)
-	for i := range slices.Backward(st.shards) {
+	for i := range slices.Backward(st.all()) {
 		j, err := s.config.Bus.EnsureJournal(ctx, st.journal(i))
 		if err == nil {
 			err = st.shards[i].open(ctx, j)
@@ -254,7 +265,7 @@ func (s *Service) dropLocked(ctx context.Context, st *stream) error {
 		return nil
 	}
 	st.end()
-	for _, shard := range st.shards {
+	for _, shard := range st.all() {
 		if err := shard.journal.Drop(ctx); err != nil {
 			return err
 		}

@@ -354,7 +354,7 @@ func TestRefusals(t *testing.T) {
 		"InvalidArgumentException epoch":         second(s.GetShardIterator(ctx, &sdk.GetShardIteratorInput{StreamName: name, ShardId: aws.String(shard), ShardIteratorType: "AT_SEQUENCE_NUMBER", StartingSequenceNumber: aws.String("49" + strings.Repeat("0", 54))})),
 		"InvalidArgumentException limit":         second(s.GetRecords(ctx, &sdk.GetRecordsInput{ShardIterator: s.iterator(t, "s", shard, "LATEST", nil), Limit: aws.Int32(10_001)})),
 		"InvalidArgumentException retention":     second(s.IncreaseStreamRetentionPeriod(ctx, &sdk.IncreaseStreamRetentionPeriodInput{StreamName: name, RetentionPeriodHours: aws.Int32(23)})),
-		"UnknownOperationException":              second(s.SplitShard(ctx, &sdk.SplitShardInput{StreamName: name, ShardToSplit: aws.String(shard), NewStartingHashKey: aws.String("1")})),
+		"UnknownOperationException":              second(s.RegisterStreamConsumer(ctx, &sdk.RegisterStreamConsumerInput{StreamARN: aws.String("arn:aws:kinesis:eu-west-1:000000000000:stream/s"), ConsumerName: aws.String("c")})),
 	} {
 		if got := code(err); got != strings.Fields(want)[0] {
 			t.Errorf("%s: %v", want, err)

@@ -27,6 +27,8 @@ func putRecord(ctx context.Context, c *caller, in *putRecordInput) (*putRecordOu
 	if err != nil {
 		return nil, err
 	}
+	st.putting.RLock()
+	defer st.putting.RUnlock()
 	to, entry, err := st.entry(putEntry{in.Data, in.PartitionKey, in.ExplicitHashKey})
 	if err != nil {
 		return nil, err
@@ -75,6 +77,8 @@ func putRecords(ctx context.Context, c *caller, in *putRecordsInput) (*putRecord
 	if n := len(in.Records); n < 1 || n > maxPutRecords {
 		return nil, invalid("1 validation error detected: Value at 'records' failed to satisfy constraint: Member must have length from 1 to %d, and has %d", maxPutRecords, n)
 	}
+	st.putting.RLock()
+	defer st.putting.RUnlock()
 	shards, receipts, size := make([]*shard, len(in.Records)), make([]*bus.Receipts, len(in.Records)), 0
 	entries := make([]bus.Entry, len(in.Records))
 	for i, r := range in.Records {
@@ -106,7 +110,7 @@ func putRecords(ctx context.Context, c *caller, in *putRecordsInput) (*putRecord
 	return out, nil
 }
 
-// entry checks a record and finds its shard.
+// entry checks a record and finds its shard. Call with putting held.
 func (st *stream) entry(r putEntry) (*shard, bus.Entry, error) {
 	switch n := utf8.RuneCountInString(r.PartitionKey); {
 	case n < 1 || n > maxKey:

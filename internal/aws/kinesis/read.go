@@ -31,17 +31,33 @@ type Reading struct {
 	Next Position
 	// Trimmed is true when records before these were too old and are lost.
 	Trimmed bool
+	// Ended is true when the shard was closed, and has no more records behind these.
+	Ended bool
 }
 
-// Shards returns the ids of the shards of the stream with this ARN.
-func (s *Service) Shards(arn string) ([]string, error) {
+// Shard is one shard of a stream, with the ids of those that it continues.
+type Shard struct {
+	ID      string
+	Parents []string
+	// Open is true while it takes records.
+	Open bool
+}
+
+// Shards returns the shards of the stream with this ARN that have records or may
+// get some, parents before their children.
+func (s *Service) Shards(arn string) ([]Shard, error) {
 	st, err := s.stream(arn)
 	if err != nil {
 		return nil, err
 	}
-	var all []string
-	for _, sh := range st.shards {
-		all = append(all, sh.id())
+	var all []Shard
+	for _, sh := range st.listed() {
+		p := st.plan(sh)
+		one := Shard{ID: sh.id(), Open: !p.isClosed()}
+		for _, parent := range p.Parents {
+			one.Parents = append(one.Parents, shardID(parent))
+		}
+		all = append(all, one)
 	}
 	return all, nil
 }
@@ -85,7 +101,14 @@ func (s *Service) Read(ctx context.Context, arn, shardID string, from Position, 
 	if s.await(ctx, st, sh, after, wait) {
 		return st.read(ctx, sh, after, most)
 	}
-	return Reading{Next: Position{After: sh.sequenceNumber(after)}}, nil
+	return Reading{Next: Position{After: sh.sequenceNumber(after)}, Ended: st.through(sh, after)}, nil
+}
+
+// through reports whether nothing comes after a place.
+func (st *stream) through(sh *shard, after uint64) bool {
+	closed := st.plan(sh).isClosed() // first: from then on there is nothing newer
+	last, _ := sh.newest()
+	return closed && after >= last
 }
 
 // await waits for a record after a place, and reports whether there is one.
@@ -96,6 +119,9 @@ func (s *Service) await(ctx context.Context, st *stream, sh *shard, after uint64
 		last, more := sh.newest()
 		if last > after {
 			return true
+		}
+		if st.through(sh, after) {
+			return false
 		}
 		select {
 		case <-more:
@@ -131,7 +157,7 @@ func (st *stream) read(ctx context.Context, sh *shard, after uint64, most int) (
 	for i := range records {
 		records[i].Expires = records[i].Arrived.Add(keep)
 	}
-	r.Next.After = sh.sequenceNumber(after)
+	r.Next.After, r.Ended = sh.sequenceNumber(after), st.through(sh, after)
 	return r, nil
 }
 
@@ -267,10 +293,19 @@ type getRecordsInput struct {
 	Limit                    *int
 }
 
+// getRecordsOutput has no NextShardIterator, and the shards that continue, at the
+// end of a shard that was closed.
 type getRecordsOutput struct {
 	Records            []recordOutput
-	NextShardIterator  string
+	NextShardIterator  string `json:",omitempty"`
 	MillisBehindLatest int64
+	ChildShards        []childShard `json:",omitempty"`
+}
+
+type childShard struct {
+	ShardId      string
+	ParentShards []string
+	HashKeyRange map[string]string
 }
 
 type recordOutput struct {
@@ -318,6 +353,17 @@ func getRecords(ctx context.Context, c *caller, in *getRecordsInput) (*getRecord
 	}
 	if last, _ := sh.newest(); last >= next.Next && len(records) > 0 {
 		out.MillisBehindLatest = max(time.Since(records[len(records)-1].Arrived).Milliseconds(), 1)
+	}
+	if st.through(sh, max(next.Next, 1)-1) {
+		for _, child := range st.children(sh) {
+			p := st.plan(child)
+			one := childShard{ShardId: child.id(), HashKeyRange: p.hashKeyRange()}
+			for _, parent := range p.Parents {
+				one.ParentShards = append(one.ParentShards, shardID(parent))
+			}
+			out.ChildShards = append(out.ChildShards, one)
+		}
+		return out, nil
 	}
 	out.NextShardIterator = next.String()
 	return out, nil

@@ -25,14 +25,22 @@ type description struct {
 	Retention time.Duration     `json:"retention"`
 	Created   time.Time         `json:"created"`
 	Tags      map[string]string `json:"tags,omitempty"`
+	// Layout is what the shards are, by index. Only the first shard's journal has
+	// it. Streams of older versions have none: their shards are those they were
+	// made with. It is replaced and never changed.
+	Layout []plan `json:"layout,omitempty"`
 }
 
 // stream is one data stream.
 type stream struct {
+	// putting is held for reading while a record is on its way to its shard, and
+	// for writing while shards are closed. It is taken before mu.
+	putting sync.RWMutex
+
 	mu sync.Mutex
-	// description changes under mu, but for what names the stream and its shards.
+	// description changes under mu, but for what names the stream.
 	description
-	shards []*shard
+	shards []*shard      // by index; it grows under mu
 	ended  chan struct{} // closed when the stream is deleted
 	once   sync.Once
 }
@@ -40,11 +48,13 @@ type stream struct {
 // shard is one sequence of records.
 type shard struct {
 	index int
-	// epoch is when the stream was made, in microseconds since 1970: it begins
-	// every sequence number, so that those of a stream which was deleted and made
-	// anew go on where the old one's ended.
-	epoch   int64
-	journal *bus.Journal
+	// epoch is when the shard was made, in microseconds since 1970: it begins every
+	// sequence number, so that those of a stream which was deleted and made anew, and
+	// those of a shard that continues others, go on where the old ones' ended.
+	epoch int64
+	// firstKey and lastKey are its hash keys.
+	firstKey, lastKey *big.Int
+	journal           *bus.Journal
 
 	mu sync.Mutex
 	// last is the number of the newest record; changed is closed and made anew
@@ -56,11 +66,18 @@ type shard struct {
 }
 
 func newStream(d description) *stream {
+	if len(d.Layout) == 0 {
+		d.Layout = uniform(d.Shards, d.Created)
+	}
 	st := &stream{description: d, ended: make(chan struct{})}
-	for i := range d.Shards {
-		st.shards = append(st.shards, &shard{index: i, epoch: d.Created.UnixMicro(), changed: make(chan struct{})})
+	for i, p := range d.Layout {
+		st.shards = append(st.shards, newShard(i, p))
 	}
 	return st
+}
+
+func newShard(index int, p plan) *shard {
+	return &shard{index: index, epoch: p.Made.UnixMicro(), firstKey: p.first(), lastKey: p.last(), changed: make(chan struct{})}
 }
 
 func (s *shard) open(ctx context.Context, j *bus.Journal) error {
@@ -78,6 +95,14 @@ func (s *shard) wrote(last uint64) {
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
+}
+
+// wake wakes who waits for a record: none will come.
+func (s *shard) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
 // newest returns the number of the newest record, and what is closed when there
@@ -107,10 +132,14 @@ func (st *stream) journal(i int) bus.JournalConfig {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	sum := sha256.Sum256([]byte(st.ARN))
+	d := st.description
+	if i != 0 {
+		d.Layout = nil
+	}
 	plain := strings.ToLower(strings.ReplaceAll(st.Name, ".", "_"))
 	return bus.JournalConfig{
 		Name:         "KINESIS-" + plain + "-" + hex.EncodeToString(sum[:10]) + "-" + strconv.Itoa(i),
-		Metadata:     map[string]string{metadataKey: string(awswire.MarshalJSON(shardRecord{Stream: st.description, Shard: i}))},
+		Metadata:     map[string]string{metadataKey: string(awswire.MarshalJSON(shardRecord{Stream: d, Shard: i}))},
 		Retention:    st.Retention,
 		MaxEntrySize: MaxRecord + 4<<10,
 	}
@@ -124,7 +153,7 @@ func (st *stream) alterLocked(ctx context.Context, change func(*description) err
 	if err != nil {
 		return err
 	}
-	for i, s := range st.shards {
+	for i, s := range st.all() {
 		if err := s.journal.Update(ctx, st.journal(i)); err != nil {
 			return err
 		}
@@ -152,25 +181,19 @@ func (st *stream) now() description {
 // keys is the number of hash keys: they have 128 bits.
 var keys = new(big.Int).Lsh(big.NewInt(1), 128)
 
-// hashRange is the first and the last hash key of a shard: all have about as
-// many.
-func (st *stream) hashRange(i int) (first, last *big.Int) {
-	n := big.NewInt(int64(len(st.shards)))
-	bound := func(i int) *big.Int {
-		b := new(big.Int).Mul(keys, big.NewInt(int64(i)))
-		return b.Div(b, n)
-	}
-	return bound(i), new(big.Int).Sub(bound(i+1), big.NewInt(1))
-}
-
-// shardFor is the shard of a hash key.
-func (st *stream) shardFor(key *big.Int) *shard {
-	for i := range st.shards {
-		if _, last := st.hashRange(i); key.Cmp(last) <= 0 {
-			return st.shards[i]
+// shardFor is the open shard of a hash key: together they have all. Call with
+// putting held.
+func (st *stream) shardFor(key *big.Int) (found *shard) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for i, s := range st.shards {
+		if !st.Layout[i].isClosed() && s.firstKey.Cmp(key) <= 0 {
+			if found = s; key.Cmp(s.lastKey) <= 0 {
+				break
+			}
 		}
 	}
-	return st.shards[len(st.shards)-1]
+	return found
 }
 
 // hashKey is the MD5 of a partition key, as a number.
@@ -179,11 +202,13 @@ func hashKey(partitionKey string) *big.Int {
 	return new(big.Int).SetBytes(sum[:])
 }
 
-func (s *shard) id() string { return fmt.Sprintf("shardId-%012d", s.index) }
+func (s *shard) id() string { return shardID(s.index) }
+
+func shardID(index int) string { return fmt.Sprintf("shardId-%012d", index) }
 
 // shard finds a shard by its id.
 func (st *stream) shard(id string) (*shard, error) {
-	for _, s := range st.shards {
+	for _, s := range st.all() {
 		if s.id() == id {
 			return s, nil
 		}
