@@ -92,14 +92,16 @@ func TestResetOfStreams(t *testing.T) {
 			<-got
 		}
 		write(fmt.Sprint("new ", round))
+		came := []string{}
 		for range 2 {
 			select {
 			case body := <-got:
+				came = append(came, body)
 				if body != fmt.Sprint("table new ", round) && body != fmt.Sprint("stream new ", round) {
 					t.Errorf("%q came after the reset", body)
 				}
 			case <-time.After(patience):
-				t.Fatal("what was written after the reset did not come")
+				t.Fatalf("round %d: of what was written after the reset came only %q", round, came)
 			}
 		}
 	}

@@ -139,6 +139,7 @@ func (s *Service) await(ctx context.Context, st *stream, sh *shard, after uint64
 
 // read reads the records after a place.
 func (st *stream) read(ctx context.Context, sh *shard, after uint64, most int) (Reading, error) {
+	last, _ := sh.newest() // first: a record that comes during the read is not too old
 	records, err := sh.records(ctx, after+1, min(most, maxGetRecords))
 	if err != nil && st.hasEnded() {
 		records, err = nil, nil
@@ -150,7 +151,7 @@ func (st *stream) read(ctx context.Context, sh *shard, after uint64, most int) (
 	if len(records) > 0 {
 		r.Trimmed = after > 0 && records[0].number > max(after, sh.emptiedTo())+1
 		after = records[len(records)-1].number
-	} else if last, _ := sh.newest(); last > after { // all of them were too old
+	} else if last > after { // all of them were too old
 		after = last
 	}
 	keep := st.now().Retention
