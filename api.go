@@ -41,6 +41,23 @@ func (a *api) url() string {
 	return "ws://" + a.listener.Addr().String() + "/" + a.declared.Stage.Name
 }
 
+// accountLimit makes a bucket of the account's, which resets fill.
+func (h *house) accountLimit(perSecond float64, burst int) *throttle.Bucket {
+	b := throttle.NewBucket(perSecond, burst)
+	h.accountLimits = append(h.accountLimits, b)
+	return b
+}
+
+// renewLimits fills all buckets and begins the quotas of API keys anew.
+func (h *house) renewLimits() {
+	for _, b := range h.accountLimits {
+		b.Refill()
+	}
+	for _, a := range h.apis {
+		a.gateway.RenewLimits()
+	}
+}
+
 // openAPIs makes a gateway, with its hub and its management endpoint, for each
 // API.
 func (h *house) openAPIs(context.Context) error {
@@ -48,10 +65,10 @@ func (h *house) openAPIs(context.Context) error {
 	// The account's limits are for all APIs together. Zero means none.
 	var account, connects gateway.Limiter
 	if l := h.cfg.Limits; l.Rate > 0 {
-		account = throttle.NewBucket(float64(l.Rate), l.Burst)
+		account = h.accountLimit(float64(l.Rate), l.Burst)
 	}
 	if l := h.cfg.Limits; l.ConnectRate > 0 {
-		connects = throttle.NewBucket(float64(l.ConnectRate), l.ConnectRate)
+		connects = h.accountLimit(float64(l.ConnectRate), l.ConnectRate)
 	}
 	for _, a := range h.apis {
 		fillKeys(a.declared, h.secrets.HandleKey)

@@ -23,6 +23,7 @@ import (
 	"github.com/gatepost-dev/gatepost/internal/instance"
 	"github.com/gatepost-dev/gatepost/internal/intercept"
 	"github.com/gatepost-dev/gatepost/internal/telemetry"
+	"github.com/gatepost-dev/gatepost/internal/throttle"
 )
 
 // house is everything that an open server holds. It is opened from the ground
@@ -56,7 +57,9 @@ type house struct {
 	endpoint  *awswire.Endpoint
 	functions *function.Host
 	elsewhere map[string]elsewhere.Target // by service
-	lambda    *lambda.Service
+	// accountLimits bound all APIs together.
+	accountLimits []*throttle.Bucket
+	lambda        *lambda.Service
 
 	// running counts what serve started; polling ends first at shutdown.
 	running     sync.WaitGroup

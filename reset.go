@@ -72,8 +72,7 @@ var errEnding = errors.New("the server is ending")
 // It may be called at any time, whatever runs, and by several goroutines: they take
 // turns. Invocations and AWS calls that come meanwhile wait, and find everything
 // empty; no function that got its event before goes on after. The connections' own
-// state, throttles, quotas, logs and what the services count since their start are
-// not reset, and neither is a service that runs elsewhere. Once it has begun to empty
+// state, logs and what the services count since their start are not reset, and neither is a service that runs elsewhere. Once it has begun to empty
 // it does so to the end, whatever becomes of ctx. It may be called after Ready; from
 // a function of the stack it would wait for that function to its cut-off.
 func (s *Server) Reset(ctx context.Context, o ResetOptions) (ResetReport, error) {
@@ -114,6 +113,7 @@ func (h *house) resetAlone(ctx context.Context, o ResetOptions) (r ResetReport, 
 		defer open()
 		err = h.empty(context.WithoutCancel(ctx), &r)
 	})
+	h.renewLimits()
 	r.Processes, r.CutOff = done.Sandboxes, done.CutOff
 	r.Elsewhere = slices.Sorted(maps.Keys(h.elsewhere))
 	return r, errors.Join(err, h.pollAgain())

@@ -30,7 +30,7 @@ func (resetCommand) Help() string {
 - records of tables' streams, asynchronous invocations that wait, message move tasks, deduplication ids and tokens are forgotten
 - functions at work get a second to come to an end, then they are cut off; all their processes end, and new ones start with the next event
 
-Clients stay connected, logs and limits are left alone, and so is a service that --endpoint has somebody else run. A test can do the same with one request, which this command makes:
+Clients stay connected, throttles and the quotas of API keys begin anew, logs are left alone, and so is a service that --endpoint has somebody else run. A test can do the same with one request, which this command makes:
 
   curl -X POST http://127.0.0.1:4566/_gatepost/reset
 

@@ -145,6 +145,10 @@ func TestUsagePlans(t *testing.T) {
 			if resp, body := s.shake(t, withKey(otherKey)); resp.StatusCode != 101 {
 				t.Errorf("the other key is bounded, too: %d %s", resp.StatusCode, body)
 			}
+			s.gateway.RenewLimits()
+			if resp, body := s.shake(t, withKey(goodKey)); resp.StatusCode != 101 {
+				t.Errorf("after all limits were renewed: %d %s", resp.StatusCode, body)
+			}
 		})
 	}
 }

@@ -105,6 +105,28 @@ func stageLimit(stage *apigw.Stage, key string) *throttle.Bucket {
 	return throttled(stage.Throttle)
 }
 
+// RenewLimits fills the buckets of the API's routes and API keys and begins the
+// keys' quotas anew, also for connections that are open. The account's limits are
+// for who has them.
+func (g *Gateway) RenewLimits() {
+	d := g.deployed.Load()
+	for _, r := range d.routes {
+		r.limit.Refill()
+	}
+	d.connect.limit.Refill()
+	d.disconnect.limit.Refill()
+	if d.connect.keys == nil {
+		return
+	}
+	for _, u := range d.connect.keys.byHash {
+		u.limit.Refill()
+		u.quota.Renew()
+		for _, bucket := range u.routes {
+			bucket.Refill()
+		}
+	}
+}
+
 // throttled is the bucket of a throttle; nil, which bounds nothing, for none.
 func throttled(t *apigw.Throttle) *throttle.Bucket {
 	if t == nil {

@@ -58,6 +58,16 @@ func (q *Quota) Allow() bool {
 	return true
 }
 
+// Renew begins the quota anew, as it was before its first request.
+func (q *Quota) Renew() {
+	if q == nil {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.end = time.Time{}
+}
+
 // endOfPeriod returns the moment at which the period around a time ends. A
 // period that has another name is taken for a month, the longest.
 func endOfPeriod(period string, at time.Time) time.Time {

@@ -7,13 +7,18 @@ package throttle
 
 import (
 	"math"
+	"sync/atomic"
 
 	"golang.org/x/time/rate"
 )
 
 // Bucket is a token bucket. Its methods may be called together, and on a nil
 // Bucket, which bounds nothing.
-type Bucket struct{ limiter *rate.Limiter }
+type Bucket struct {
+	perSecond float64
+	burst     int
+	limiter   atomic.Pointer[rate.Limiter]
+}
 
 // NewBucket returns a full bucket of burst tokens that is refilled with
 // perSecond tokens a second. With a rate but no burst it holds a second's worth,
@@ -22,8 +27,17 @@ func NewBucket(perSecond float64, burst int) *Bucket {
 	if burst <= 0 && perSecond > 0 {
 		burst = int(min(max(math.Ceil(perSecond), 1), math.MaxInt32))
 	}
-	return &Bucket{rate.NewLimiter(rate.Limit(max(perSecond, 0)), max(burst, 0))}
+	b := &Bucket{perSecond: perSecond, burst: burst}
+	b.Refill()
+	return b
+}
+
+// Refill fills the bucket at once.
+func (b *Bucket) Refill() {
+	if b != nil {
+		b.limiter.Store(rate.NewLimiter(rate.Limit(max(b.perSecond, 0)), max(b.burst, 0)))
+	}
 }
 
 // Allow takes a token and reports whether there was one. It costs one lock.
-func (b *Bucket) Allow() bool { return b == nil || b.limiter.Allow() }
+func (b *Bucket) Allow() bool { return b == nil || b.limiter.Load().Allow() }
