@@ -40,6 +40,7 @@ var sections = []section{
 	{"handshake", "an upgrade, no function on $connect", runHandshake},
 	{"post", "a signed POST @connections, read by its client", runPost},
 	{"invoke", "a function of aws-lambda-go through its Runtime API, all cores", runInvoke},
+	{"roundtrip", "from a client's frame through a function of aws-lambda-go to the client, the whole program, all cores, load included", runRoundtrip},
 	{"freeze", "a function that is frozen between its events, beside one that is not; a cold start", runFreeze},
 	{"tables", "calls of DynamoDB through HTTP, 64 clients, all cores, load included", runTables},
 	{"queues", "confirmed sends: through HTTP, 64 clients, all cores, load included; and in one process, many under way", runQueues},

@@ -46,6 +46,10 @@ var children = map[string]func() (handler, error){
 	"queues-slice":    newQueuesSlice,
 	"queues-synced":   newQueuesSynced,
 
+	"roundtrip-client":  newRoundtripClient,
+	"roundtrip-floor":   newRoundtripFloor,
+	"roundtrip-gorilla": newRoundtripGorilla,
+
 	"tables-client":   newTablesClient,
 	"tables-floor":    newTablesFloor,
 	"tables-gatepost": newTablesGatepost,
