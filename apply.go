@@ -178,7 +178,7 @@ func (a *application) stores(ctx context.Context) {
 		if c.Kind == stack.Removed {
 			h.kinesis.Undeclare(c.Name)
 		}
-		a.note(c, change(c, &a.to.Streams, a.from.Streams, nameOfStream, func(d stack.DataStream) error { return h.kinesis.EnsureStream(ctx, d) }))
+		a.note(c, change(c, &a.to.Streams, a.from.Streams, nameOfStream, func(d stack.DataStream) error { return h.ensureStream(ctx, d) }))
 	}
 	for _, c := range a.of(stack.PartTopic) {
 		a.note(c, change(c, &a.to.Topics, a.from.Topics, nameOfTopic, func(t stack.Topic) error {
@@ -231,6 +231,18 @@ func (h *house) ensureQueue(ctx context.Context, q stack.Queue) error {
 		return nil
 	} else {
 		return target.CreateQueue(ctx, q)
+	}
+}
+
+// ensureStream makes a data stream, or brings it to what is declared, here or
+// elsewhere.
+func (h *house) ensureStream(ctx context.Context, d stack.DataStream) error {
+	if target, ok := h.elsewhere["kinesis"]; !ok {
+		return h.kinesis.EnsureStream(ctx, d)
+	} else if target.IsAWS() {
+		return nil
+	} else {
+		return target.CreateStream(ctx, d)
 	}
 }
 
