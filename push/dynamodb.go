@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,9 +14,12 @@ import (
 
 // DynamoDBAPI is what the DynamoDB roster uses of *dynamodb.Client.
 type DynamoDBAPI interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
 
 // DefaultShards is how many partitions the recency index spreads its writes
@@ -42,14 +45,14 @@ type DynamoDBOptions struct {
 	PageSize int32
 }
 
-// DynamoDB is a Roster in one DynamoDB table. README.md has the layout. Adding
-// is one conditional write, removing one delete, reading one query per shard
-// and page; no method scans.
+// DynamoDB is a Roster in one DynamoDB table. README.md has the layout and says
+// what each method costs; no method scans.
 //
-// Recent and All read a global secondary index, which DynamoDB brings up to
-// date some moments after the write, normally within tens of milliseconds but
-// without a promise. A connection entered just before a read may therefore be
-// missing. Let a client ask for the present state once it is open, and push it
+// ByGroup reads the table itself, strongly consistent. All, Recent, Count and
+// ByUser read global secondary indexes, which DynamoDB brings up to date some
+// moments after the write, normally within tens of milliseconds but without a
+// promise. A connection entered just before a read may therefore be missing
+// there. Let a client ask for the present state once it is open, and push it
 // the changes after that.
 type DynamoDB struct {
 	client DynamoDBAPI
@@ -68,107 +71,185 @@ func NewDynamoDB(client DynamoDBAPI, table string, o DynamoDBOptions) *DynamoDB 
 	return &DynamoDB{client: client, table: table, ttl: ttlOr(o.TTL), shards: o.Shards, page: o.PageSize}
 }
 
-// Add enters a connection with one conditional write, as Roster says.
+// Add enters a connection, as Roster says: with one conditional write, or with
+// one transaction when it is in groups from the start.
 func (d *DynamoDB) Add(ctx context.Context, c Connection) error {
 	now := time.Now()
-	c, err := c.complete(now, d.ttl)
+	c, err := c.Complete(now, d.ttl)
 	if err != nil {
 		return err
 	}
-	item := itemOf(c, d.shards)
-	_, err = d.client.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &d.table,
-		Item:      item,
+	return d.again(ctx, "add a connection to", func() error {
+		err := d.insert(ctx, c)
+		if !errors.Is(err, errCondition) {
+			return err
+		}
+		old, err := d.row(ctx, c.ID)
+		if err != nil {
+			return err
+		}
 		// A row of the same moment is this write, sent again after its answer
 		// was lost. Any other row is another life of the id, or an ended one.
-		ConditionExpression: aws.String("attribute_not_exists(PK) OR (EstablishedTime = :established AND ExpiresAt > :now)"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":established": item[attrEstablished],
-			":now":         epoch(now),
-		},
-	})
-	if _, refused := errors.AsType[*types.ConditionalCheckFailedException](err); refused {
+		if old.alive(now) && old.ConnectedAt.Equal(c.ConnectedAt) {
+			return nil
+		}
 		return ErrExists
-	}
-	if err != nil {
-		return fmt.Errorf("add a connection to table %s: %w", d.table, err)
-	}
-	return nil
+	})
 }
 
-// Remove deletes a connection's row, as Roster says.
-func (d *DynamoDB) Remove(ctx context.Context, id string) error {
+func (d *DynamoDB) insert(ctx context.Context, c Connection) error {
+	row := types.Put{TableName: &d.table, Item: itemOf(c, d.shards), ConditionExpression: aws.String("attribute_not_exists(PK)")}
+	if len(c.Groups) == 0 {
+		_, err := d.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: row.TableName, Item: row.Item, ConditionExpression: row.ConditionExpression})
+		return conditionError(err)
+	}
+	actions := []types.TransactWriteItem{{Put: &row}}
+	for _, group := range c.Groups {
+		actions = append(actions, types.TransactWriteItem{Put: &types.Put{TableName: &d.table, Item: membershipOf(c, group)}})
+	}
+	return d.transact(ctx, actions...)
+}
+
+// Touch lets a connection live longer, as Roster says: one conditional write,
+// and one for each of its groups. After an error some of them may be done;
+// repeating it does the rest.
+func (d *DynamoDB) Touch(ctx context.Context, id string, expires time.Time) error {
 	if id == "" {
 		return ErrNoID
 	}
-	_, err := d.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &d.table, Key: keyOf(id)})
-	if err != nil {
-		return fmt.Errorf("remove a connection from table %s: %w", d.table, err)
+	expires = wholeSecond(expires)
+	return d.again(ctx, "touch a connection of", func() error {
+		now := time.Now()
+		_, err := d.client.UpdateItem(ctx, d.extend(keyOf(id), expires, "ExpiresAt > :now AND ExpiresAt < :expires AND attribute_not_exists(EndedTime)",
+			map[string]types.AttributeValue{":now": epoch(now)}))
+		if err = conditionError(err); err != nil && !errors.Is(err, errCondition) {
+			return err
+		}
+		row, err := d.row(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !row.alive(now) {
+			return ErrUnknown
+		}
+		return d.touchMemberships(ctx, &row.Connection)
+	})
+}
+
+// touchMemberships gives a connection's memberships the end of its row. One
+// that has been left meanwhile stays away, one that has a later end keeps it.
+func (d *DynamoDB) touchMemberships(ctx context.Context, c *Connection) error {
+	for _, group := range c.Groups {
+		_, err := d.client.UpdateItem(ctx, d.extend(membershipKey(c.ID, group), c.ExpiresAt, "ExpiresAt < :expires", nil))
+		if err = conditionError(err); err != nil && !errors.Is(err, errCondition) {
+			return err
+		}
 	}
 	return nil
 }
 
-// Recent yields the connections of the last window, as Roster says.
-func (d *DynamoDB) Recent(ctx context.Context, window time.Duration) iter.Seq2[Connection, error] {
-	return func(yield func(Connection, error) bool) {
-		if window <= 0 {
-			return
-		}
-		d.read(ctx, timestamp(time.Now().Add(-window)), yield)
+func (d *DynamoDB) extend(key map[string]types.AttributeValue, expires time.Time, condition string, values map[string]types.AttributeValue) *dynamodb.UpdateItemInput {
+	if values == nil {
+		values = map[string]types.AttributeValue{}
+	}
+	values[":expires"] = epoch(expires)
+	return &dynamodb.UpdateItemInput{
+		TableName: &d.table, Key: key, UpdateExpression: aws.String("SET ExpiresAt = :expires"),
+		ConditionExpression: &condition, ExpressionAttributeValues: values,
 	}
 }
 
-// All yields every connection, as Roster says.
-func (d *DynamoDB) All(ctx context.Context) iter.Seq2[Connection, error] {
-	return func(yield func(Connection, error) bool) { d.read(ctx, "", yield) }
-}
-
-// read yields the live rows of every shard that were entered at or after
-// since. The timestamps have a fixed width, so that their order as strings is
-// their order in time, and "" comes before all of them.
-func (d *DynamoDB) read(ctx context.Context, since string, yield func(Connection, error) bool) {
-	for shard := range d.shards {
-		if !d.readShard(ctx, shard, since, yield) {
-			return
-		}
+// Join puts a connection into a group, as Roster says: the row and the
+// membership change in one transaction, which holds only while the row is as
+// it was read. So no membership is made for a row that has ended, and none
+// outlives its row.
+func (d *DynamoDB) Join(ctx context.Context, id, group string) error {
+	if err := CheckMembership(id, group); err != nil {
+		return err
 	}
+	return d.again(ctx, "join a group in", func() error {
+		row, err := d.row(ctx, id)
+		switch {
+		case err != nil:
+			return err
+		case !row.alive(time.Now()):
+			return ErrUnknown
+		case slices.Contains(row.Groups, group):
+			return nil
+		case len(row.Groups) >= MaxGroups:
+			return tooManyGroups()
+		}
+		return conflict(d.transact(ctx,
+			types.TransactWriteItem{Update: &types.Update{
+				TableName: &d.table, Key: keyOf(id),
+				UpdateExpression:         aws.String("ADD #groups :group"),
+				ConditionExpression:      aws.String("ExpiresAt = :seen AND attribute_not_exists(EndedTime) AND (attribute_not_exists(#groups) OR size(#groups) < :most)"),
+				ExpressionAttributeNames: map[string]string{"#groups": attrGroups},
+				ExpressionAttributeValues: map[string]types.AttributeValue{
+					":group": texts([]string{group}), ":seen": epoch(row.ExpiresAt), ":most": number(MaxGroups),
+				},
+			}},
+			types.TransactWriteItem{Put: &types.Put{TableName: &d.table, Item: membershipOf(row.Connection, group)}},
+		))
+	})
 }
 
-func (d *DynamoDB) readShard(ctx context.Context, shard int, since string, yield func(Connection, error) bool) bool {
-	pages := dynamodb.NewQueryPaginator(d.client, d.query(shard, since))
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+// Leave takes a connection out of a group, as Roster says, in one transaction.
+func (d *DynamoDB) Leave(ctx context.Context, id, group string) error {
+	if err := CheckMembership(id, group); err != nil {
+		return err
+	}
+	return d.again(ctx, "leave a group in", func() error {
+		row, err := d.row(ctx, id)
 		if err != nil {
-			yield(Connection{}, fmt.Errorf("query index %s of table %s: %w", recentIndex, d.table, err))
-			return false
+			return err
 		}
-		for _, item := range page.Items {
-			if !yield(connectionOf(item), nil) {
-				return false
-			}
+		if !slices.Contains(row.Groups, group) {
+			return nil
 		}
-	}
-	return true
+		return conflict(d.transact(ctx,
+			types.TransactWriteItem{Update: &types.Update{
+				TableName: &d.table, Key: keyOf(id),
+				UpdateExpression:          aws.String("DELETE #groups :group"),
+				ConditionExpression:       aws.String("attribute_exists(PK)"),
+				ExpressionAttributeNames:  map[string]string{"#groups": attrGroups},
+				ExpressionAttributeValues: map[string]types.AttributeValue{":group": texts([]string{group})},
+			}},
+			types.TransactWriteItem{Delete: &types.Delete{TableName: &d.table, Key: membershipKey(id, group)}},
+		))
+	})
 }
 
-func (d *DynamoDB) query(shard int, since string) *dynamodb.QueryInput {
-	in := &dynamodb.QueryInput{
-		TableName:              &d.table,
-		IndexName:              aws.String(recentIndex),
-		KeyConditionExpression: aws.String("RecencyShard = :shard"),
-		// DynamoDB deletes expired rows up to days late.
-		FilterExpression: aws.String("ExpiresAt > :now"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":shard": number(int64(shard)),
-			":now":   epoch(time.Now()),
-		},
+// row is a connection's row as it is now, read with strong consistency.
+type row struct {
+	Connection
+	found bool
+	// ended marks the note that remove leaves.
+	ended bool
+}
+
+func (r *row) alive(now time.Time) bool { return r.found && !r.ended && r.ExpiresAt.After(now) }
+
+func (d *DynamoDB) row(ctx context.Context, id string) (row, error) {
+	out, err := d.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &d.table, Key: keyOf(id), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return row{}, err
 	}
-	if since != "" {
-		in.KeyConditionExpression = aws.String("RecencyShard = :shard AND EstablishedTime >= :since")
-		in.ExpressionAttributeValues[":since"] = text(since)
+	return rowOf(out.Item), nil
+}
+
+func rowOf(item map[string]types.AttributeValue) row {
+	if len(item) == 0 {
+		return row{}
 	}
-	if d.page > 0 {
-		in.Limit = &d.page
+	_, ended := item[attrEnded]
+	return row{connectionOf(item), true, ended}
+}
+
+// wrap says what failed, but leaves the Roster's own errors bare.
+func (d *DynamoDB) wrap(what string, err error) error {
+	if err == nil || errors.Is(err, ErrExists) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrInvalid) {
+		return err
 	}
-	return in
+	return fmt.Errorf("%s table %s: %w", what, d.table, err)
 }

@@ -6,61 +6,42 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // TTLAttribute is the attribute to name in the table's time to live
-// specification: the row's end in seconds since the epoch.
+// specification: the item's end in seconds since the epoch. Every item has it.
 const TTLAttribute = "ExpiresAt"
 
 const (
 	recentIndex     = "Recent"
+	usersIndex      = "Users"
 	keyPrefix       = "CONN#"
+	groupPrefix     = "GROUP#"
 	attrPK          = "PK"
 	attrSK          = "SK"
 	attrID          = "ConnectionId"
 	attrEstablished = "EstablishedTime"
 	attrShard       = "RecencyShard"
 	attrUser        = "UserId"
+	attrGroups      = "Groups"
 	attrAttributes  = "Attributes"
+	// attrMember is the user in a membership, which must not be in the index
+	// of users.
+	attrMember = "Member"
+	// attrEnded is in the note that a removed connection leaves.
+	attrEnded = "EndedTime"
 	// timestampLayout is RFC 3339 in UTC with three decimals: a program that
 	// keeps a time.Time in this attribute reads it, and it sorts.
 	timestampLayout = "2006-01-02T15:04:05.000Z"
 )
 
-// DynamoDBTable is the definition of the roster's table, for programs and
-// tests that create it themselves; templates declare the same. Time to live is
-// a setting of its own in DynamoDB: switch it on for TTLAttribute.
-func DynamoDBTable(name string) *dynamodb.CreateTableInput {
-	return &dynamodb.CreateTableInput{
-		TableName:   &name,
-		BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: aws.String(attrPK), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String(attrSK), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String(attrShard), AttributeType: types.ScalarAttributeTypeN},
-			{AttributeName: aws.String(attrEstablished), AttributeType: types.ScalarAttributeTypeS},
-		},
-		KeySchema: keySchema(attrPK, attrSK),
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName:  aws.String(recentIndex),
-			KeySchema:  keySchema(attrShard, attrEstablished),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
-		}},
-	}
-}
-
-func keySchema(hash, sort string) []types.KeySchemaElement {
-	return []types.KeySchemaElement{
-		{AttributeName: &hash, KeyType: types.KeyTypeHash},
-		{AttributeName: &sort, KeyType: types.KeyTypeRange},
-	}
-}
-
 func keyOf(id string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{attrPK: text(keyPrefix + id), attrSK: text(keyPrefix + id)}
+}
+
+func membershipKey(id, group string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{attrPK: text(groupPrefix + group), attrSK: text(keyPrefix + id)}
 }
 
 // itemOf is the row of a completed connection.
@@ -73,21 +54,48 @@ func itemOf(c Connection, shards int) map[string]types.AttributeValue {
 	if c.User != "" {
 		item[attrUser] = text(c.User)
 	}
-	if len(c.Attributes) > 0 {
-		values := make(map[string]types.AttributeValue, len(c.Attributes))
-		for k, v := range c.Attributes {
-			values[k] = text(v)
-		}
-		item[attrAttributes] = &types.AttributeValueMemberM{Value: values}
+	if len(c.Groups) > 0 {
+		item[attrGroups] = texts(c.Groups)
 	}
+	putAttributes(item, c.Attributes)
 	return item
 }
 
-// connectionOf reads a row. It never fails: a row that somebody else wrote
-// oddly must not keep a message from all the others, so what cannot be read
-// stays empty. The id is always there, in the key.
+// membershipOf is the item of a connection in a group. It repeats what never
+// changes in the row, so that a group is read with one query.
+func membershipOf(c Connection, group string) map[string]types.AttributeValue {
+	item := membershipKey(c.ID, group)
+	item[attrEstablished] = text(timestamp(c.ConnectedAt))
+	item[TTLAttribute] = epoch(c.ExpiresAt)
+	if c.User != "" {
+		item[attrMember] = text(c.User)
+	}
+	putAttributes(item, c.Attributes)
+	return item
+}
+
+func putAttributes(item map[string]types.AttributeValue, attributes map[string]string) {
+	if len(attributes) == 0 {
+		return
+	}
+	values := make(map[string]types.AttributeValue, len(attributes))
+	for k, v := range attributes {
+		values[k] = text(v)
+	}
+	item[attrAttributes] = &types.AttributeValueMemberM{Value: values}
+}
+
+// connectionOf reads a row or a membership. It never fails: an item that
+// somebody else wrote oddly must not keep a message from all the others, so
+// what cannot be read stays empty. The id is always there, in the key.
 func connectionOf(item map[string]types.AttributeValue) Connection {
-	c := Connection{ID: strings.TrimPrefix(stringIn(item[attrPK]), keyPrefix), User: stringIn(item[attrUser])}
+	c := Connection{ID: strings.TrimPrefix(stringIn(item[attrSK]), keyPrefix), User: stringIn(item[attrUser])}
+	if c.User == "" {
+		c.User = stringIn(item[attrMember])
+	}
+	if groups, ok := item[attrGroups].(*types.AttributeValueMemberSS); ok {
+		c.Groups = normal(groups.Value)
+	}
 	if t, err := time.Parse(time.RFC3339Nano, stringIn(item[attrEstablished])); err == nil {
 		c.ConnectedAt = t.UTC()
 	}
@@ -123,6 +131,8 @@ func number(n int64) types.AttributeValue {
 }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func texts(s []string) types.AttributeValue { return &types.AttributeValueMemberSS{Value: s} }
 
 func stringIn(v types.AttributeValue) string {
 	if s, ok := v.(*types.AttributeValueMemberS); ok {
