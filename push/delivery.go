@@ -17,23 +17,34 @@ const pendingFactor = 4
 type delivery struct {
 	publisher *Publisher
 	messages  [][]byte
+	// refused marks the messages that are not posted.
+	refused []bool
+	frames  []frame
 
 	mu      sync.Mutex
 	reports []Report
 }
 
-// refuseTooLarge marks the messages that must not be posted, and counts them.
-func (d *delivery) refuseTooLarge() (refused int) {
+func newDelivery(p *Publisher, messages [][]byte) *delivery {
+	return &delivery{publisher: p, messages: messages, refused: make([]bool, len(messages)), reports: make([]Report, len(messages))}
+}
+
+// prepare refuses the messages that must not be posted, puts the others into
+// frames, and reports whether there are any.
+func (d *delivery) prepare() bool {
+	mode := d.publisher.Coalescing
 	for i, data := range d.messages {
-		switch size := len(data); {
-		case size > MaxMessage:
-			d.reports[i].Err = tooLarge(size)
-			refused++
-		case size > MaxFrame:
+		if err := mode.refuse(data); err != nil {
+			d.reports[i].Err, d.refused[i] = err, true
+		}
+	}
+	d.frames = mode.frames(d.messages, func(i int) bool { return d.refused[i] })
+	for _, f := range d.frames {
+		if size := len(f.data); size > MaxFrame {
 			d.publisher.log().Warn("a message above 32 KB is sent in several frames and metered as several", "bytes", size)
 		}
 	}
-	return refused
+	return len(d.frames) > 0
 }
 
 // run reads the target and works on its connections, each in a goroutine of
@@ -61,15 +72,12 @@ func (d *delivery) run(ctx context.Context, target Target) {
 	}
 }
 
-// connection posts the messages to one connection, in order.
+// connection posts the frames to one connection, in order.
 func (d *delivery) connection(ctx context.Context, c Connection) {
-	for i, data := range d.messages {
-		if d.refused(i) {
-			continue
-		}
-		err := d.publisher.post(ctx, c, data)
+	for i, f := range d.frames {
+		err := d.publisher.post(ctx, c, f)
 		if err == nil || errors.Is(err, ErrTooLarge) {
-			d.note(i, c.ID, err)
+			d.noteFrame(f, c.ID, err)
 			continue
 		}
 		d.settle(i, c.ID, err)
@@ -80,14 +88,16 @@ func (d *delivery) connection(ctx context.Context, c Connection) {
 	}
 }
 
-func (d *delivery) refused(i int) bool { return len(d.messages[i]) > MaxMessage }
-
-// settle notes the same end for message i and all that follow it.
+// settle notes the same end for frame i and all that follow it.
 func (d *delivery) settle(i int, id string, err error) {
-	for ; i < len(d.messages); i++ {
-		if !d.refused(i) {
-			d.note(i, id, err)
-		}
+	for _, f := range d.frames[i:] {
+		d.noteFrame(f, id, err)
+	}
+}
+
+func (d *delivery) noteFrame(f frame, id string, err error) {
+	for _, i := range f.messages {
+		d.note(i, id, err)
 	}
 }
 
@@ -116,7 +126,7 @@ func (d *delivery) fail(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range d.reports {
-		if d.refused(i) {
+		if d.refused[i] {
 			continue
 		}
 		d.reports[i].Unread = true

@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -35,7 +36,8 @@ func TestGate(t *testing.T) {
 					rt.Skip("empty")
 				}
 				i := rapid.IntRange(0, len(inside)-1).Draw(rt, "which")
-				g.leave(inside[i], rapid.Bool().Draw(rt, "limited"))
+				g.leave()
+				g.judge(inside[i], rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g"}).Draw(rt, "who"), outcome(rapid.IntRange(0, 1).Draw(rt, "outcome")))
 				inside = append(inside[:i], inside[i+1:]...)
 			},
 			"too late": func(rt *rapid.T) {
@@ -68,17 +70,59 @@ func TestGateCutsOncePerRound(t *testing.T) {
 		round, _ := g.enter(t.Context())
 		rounds = append(rounds, round)
 	}
-	for _, round := range rounds {
-		g.leave(round, true)
+	for i, round := range rounds {
+		g.leave()
+		g.judge(round, fmt.Sprint(i), limited)
 	}
 	if g.limit != 16 || len(g.tokens) != 16 {
 		t.Fatalf("bound %.1f with %d tokens after one burst, want 16", g.limit, len(g.tokens))
 	}
 	for range 16 * 32 {
 		round, _ := g.enter(t.Context())
-		g.leave(round, false)
+		g.leave()
+		g.judge(round, "anybody", answered)
 	}
 	if g.limit != 32 || len(g.tokens) != 32 {
 		t.Fatalf("bound %.1f with %d tokens after success, want 32", g.limit, len(g.tokens))
+	}
+}
+
+// A few slow clients, asked again and again, are no reason to slow down, and
+// neither is one of a hundred that is slow.
+func TestGateSlowClients(t *testing.T) {
+	g := newGate(32)
+	answer := func(id string, o outcome) {
+		round, _ := g.enter(t.Context())
+		g.leave()
+		g.judge(round, id, o)
+	}
+	for range 1000 {
+		answer("slow", limited)
+	}
+	if g.limit != 32 {
+		t.Errorf("bound %.1f after 1000 answers 429 to one client, want 32", g.limit)
+	}
+	for i := range 10_000 {
+		if i%100 == 0 {
+			for range 3 {
+				answer(fmt.Sprint("stuck-", i), limited)
+			}
+		}
+		answer(fmt.Sprint("ok-", i), answered)
+	}
+	if g.limit != 32 {
+		t.Errorf("bound %.1f with one stuck client of a hundred, want 32", g.limit)
+	}
+	for i := range 20 {
+		answer(fmt.Sprint("new-", i), limited)
+	}
+	if g.limit > 8 {
+		t.Errorf("bound %.1f after 20 clients were refused in a row, want 8 or less", g.limit)
+	}
+	for i := range 2 * maxSlow {
+		answer(fmt.Sprint("many-", i), limited)
+	}
+	if len(g.slow) > maxSlow || g.limit != 1 {
+		t.Errorf("%d remembered, bound %.1f; want at most %d and 1", len(g.slow), g.limit, maxSlow)
 	}
 }

@@ -44,7 +44,10 @@ type Publisher struct {
 	// Poster does the posts.
 	Poster Poster
 	// Parallelism bounds the posts under way at once; zero means
-	// DefaultParallelism. Answers 429 lower the bound for a while.
+	// DefaultParallelism. Answers 429 from many connections lower the bound for
+	// a while; those from a few slow clients do not. A post that is not
+	// answered within half a second makes room for another one, up to four
+	// times Parallelism.
 	Parallelism int
 	// Attempts is how often a post is tried that ends in ErrLimited or
 	// ErrUnavailable, the first time included; zero means DefaultAttempts.
@@ -58,12 +61,21 @@ type Publisher struct {
 	// Only for example, is given this time from its first post on. Zero means
 	// DefaultOpening, a negative value means that a 410 is believed at once.
 	Opening time.Duration
+	// Coalescing puts several messages of a PublishBatch into one post, which
+	// clients must know of; zero means Separately.
+	Coalescing Coalescing
+	// Observer is told of publishes, posts and prunes, for metrics and traces;
+	// the zero value is told nothing.
+	Observer Observer
 	// Log gets warnings: rows that could not be pruned, messages above
 	// MaxFrame. Nil means slog.Default(). No payload is logged.
 	Log *slog.Logger
 
 	once sync.Once
 	gate *gate
+	// pruning holds the ids whose removal is under way, so that publishes that
+	// meet the same dead connection remove it once.
+	pruning sync.Map
 }
 
 // Publish posts data, as it is, to every connection of the target. One
@@ -81,12 +93,16 @@ func (p *Publisher) Publish(ctx context.Context, target Target, data []byte) (Re
 // PublishBatch posts several messages to every connection of the target and
 // returns one report for each of them, in their order. The target is read
 // once, and each connection gets the messages one after the other, in order.
-// A message above MaxMessage is refused by its report's Err and the others are
-// sent. After a failure a connection's later messages are not tried, and fail
+// A message above MaxMessage, or one that Coalescing cannot take, is refused by
+// its report's Err and the others are sent. After a failure a connection's later messages are not tried, and fail
 // with the same error.
 func (p *Publisher) PublishBatch(ctx context.Context, target Target, messages [][]byte) []Report {
-	d := &delivery{publisher: p, messages: messages, reports: make([]Report, len(messages))}
-	if d.refuseTooLarge() == len(messages) {
+	d := newDelivery(p, messages)
+	ctx, end := p.Observer.publish(ctx, len(messages))
+	if end != nil {
+		defer func() { end(d.reports) }()
+	}
+	if !d.prepare() {
 		return d.reports
 	}
 	if err := p.ready(target); err != nil {
@@ -141,7 +157,15 @@ func (p *Publisher) log() *slog.Logger {
 // prune removes the row of a connection that is gone. A row that stays is
 // found gone again by the next publish, so its error is only worth a line.
 func (p *Publisher) prune(ctx context.Context, id string) {
-	if err := p.Roster.Remove(ctx, id); err != nil {
+	if _, underWay := p.pruning.LoadOrStore(id, nil); underWay {
+		return
+	}
+	defer p.pruning.Delete(id)
+	err := p.Roster.Remove(ctx, id)
+	if p.Observer.Prune != nil {
+		p.Observer.Prune(ctx, id, err)
+	}
+	if err != nil {
 		p.log().WarnContext(ctx, "a connection that is gone stays in the roster", "connectionId", id, "error", err)
 	}
 }

@@ -14,6 +14,8 @@ const (
 	// maxRetryAfter is the longest pause that an endpoint may ask for; a post
 	// that would have to wait longer fails instead.
 	maxRetryAfter = 5 * time.Second
+	// slowPost is when a post counts as slow; API Gateway takes some 10 ms.
+	slowPost = 500 * time.Millisecond
 )
 
 // errStopped marks a post that did not end because the caller's context did.
@@ -21,15 +23,18 @@ var errStopped = errors.New("stopped")
 
 func stopped(ctx context.Context) error { return fmt.Errorf("%w: %w", errStopped, context.Cause(ctx)) }
 
-// post posts one message to one connection, again where that may help. Its
-// error is nil, an errStopped, or the last attempt's.
-func (p *Publisher) post(ctx context.Context, c Connection, data []byte) error {
+// post posts one frame to one connection, again where that may help. Its error
+// is nil, an errStopped, or the last attempt's.
+func (p *Publisher) post(ctx context.Context, c Connection, f frame) error {
 	opens := p.opensBy(c)
-	for attempt := 1; ; attempt++ {
-		err := p.attempt(ctx, c.ID, data)
-		pause, again := p.pause(err, attempt, opens)
+	for a := (Attempt{ConnectionID: c.ID, Number: 1, Bytes: len(f.data), Messages: len(f.messages)}); ; a.Number++ {
+		err := p.attempt(ctx, a, f.data)
+		pause, again := p.pause(err, a.Number, opens)
 		if !again {
 			return err
+		}
+		if p.Observer.Pause != nil {
+			p.Observer.Pause(ctx, a, err, pause)
 		}
 		if !sleep(ctx, pause) {
 			return stopped(ctx)
@@ -38,16 +43,38 @@ func (p *Publisher) post(ctx context.Context, c Connection, data []byte) error {
 }
 
 // attempt posts once, when the gate lets it.
-func (p *Publisher) attempt(ctx context.Context, id string, data []byte) error {
+func (p *Publisher) attempt(ctx context.Context, a Attempt, data []byte) error {
 	round, err := p.gate.enter(ctx)
 	if err != nil {
 		return stopped(ctx)
 	}
-	err = p.Poster.Post(ctx, id, data)
-	p.gate.leave(round, errors.Is(err, ErrLimited))
+	err = p.through(ctx, a, data)
+	if errors.Is(err, ErrLimited) {
+		p.gate.judge(round, a.ConnectionID, limited)
+	} else {
+		p.gate.judge(round, a.ConnectionID, answered)
+	}
 	final := err == nil || errors.Is(err, ErrGone) || errors.Is(err, ErrTooLarge)
 	if !final && ctx.Err() != nil {
 		return stopped(ctx)
+	}
+	return err
+}
+
+// through posts within the gate. A post that takes long leaves it before it is
+// done, so that connections that are stuck do not hold up the others: there
+// may be pendingFactor times as many of those under way.
+func (p *Publisher) through(ctx context.Context, a Attempt, data []byte) error {
+	early := time.AfterFunc(slowPost, p.gate.leave)
+	defer func() {
+		if early.Stop() {
+			p.gate.leave()
+		}
+	}()
+	ctx, end := p.Observer.post(ctx, a)
+	err := p.Poster.Post(ctx, a.ConnectionID, data)
+	if end != nil {
+		end(err)
 	}
 	return err
 }
