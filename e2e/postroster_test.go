@@ -255,7 +255,7 @@ func TestMigrateFails(t *testing.T) {
 		}
 	}
 	done, err := push.Migrate(t.Context(), from, refusing{to, "b"}, push.MigrateOptions{})
-	if err == nil || !strings.Contains(err.Error(), "1 connections were not written, the first is b") || done.Copied != 1 || done.Read != 2 || len(done.Failed) != 1 {
+	if err == nil || !strings.Contains(err.Error(), "1 of 2 connections were not written, the first is b") || done.Copied != 1 || done.Read != 2 || len(done.Failed) != 1 {
 		t.Errorf("%+v, %v", done, err)
 	}
 }

@@ -110,6 +110,21 @@ func (d *DynamoDB) insert(ctx context.Context, c Connection) error {
 	return d.transact(ctx, actions...)
 }
 
+// Get returns a connection, as Roster says, with one strongly consistent read.
+func (d *DynamoDB) Get(ctx context.Context, id string) (Connection, error) {
+	if id == "" {
+		return Connection{}, ErrNoID
+	}
+	r, err := d.row(ctx, id)
+	if err != nil {
+		return Connection{}, d.wrap("read a connection of", err)
+	}
+	if !r.alive(time.Now()) {
+		return Connection{}, ErrUnknown
+	}
+	return r.Connection, nil
+}
+
 // Touch lets a connection live longer, as Roster says: one conditional write,
 // and one for each of its groups. After an error some of them may be done;
 // repeating it does the rest.

@@ -132,6 +132,18 @@ func (m *Memory) forgetLocked(now time.Time) {
 	m.removedOrder = m.removedOrder[done:]
 }
 
+// Get returns a connection, as Roster says.
+func (m *Memory) Get(ctx context.Context, id string) (found Connection, err error) {
+	if id == "" {
+		return found, ErrNoID
+	}
+	err = m.change(ctx, id, func(c *Connection) error {
+		found = c.clone()
+		return nil
+	})
+	return found, err
+}
+
 // Touch lets a connection live longer, as Roster says.
 func (m *Memory) Touch(ctx context.Context, id string, expires time.Time) error {
 	if id == "" {

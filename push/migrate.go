@@ -51,7 +51,7 @@ func Migrate(ctx context.Context, from, to Roster, o MigrateOptions) (Migration,
 	}
 	if err == nil && len(m.done.Failed) > 0 {
 		first := m.done.Failed[0]
-		err = fmt.Errorf("migrate: %d connections were not written, the first is %s: %w", len(m.done.Failed), first.ConnectionID, first.Err)
+		err = fmt.Errorf("migrate: %d of %d connections were not written, the first is %s: %w", len(m.done.Failed), m.done.Read, first.ConnectionID, first.Err)
 	}
 	return m.done, err
 }

@@ -142,6 +142,7 @@ func TestTargets(t *testing.T) {
 		{"ToGroup", push.ToGroup("g"), []string{"new"}},
 		{"ToGroup unknown", push.ToGroup("h"), nil},
 		{"AnyOf", push.AnyOf(push.ToUser("ann"), push.ToGroup("g"), push.Only("other")), []string{"new", "old", "other"}},
+		{"Known", push.Known("old", "not in the roster", "old", ""), []string{"old"}},
 		{"Except", push.Except(push.ToUser("ann"), "old", "nobody"), []string{"new"}},
 		{"Except nobody", push.Except(push.Everyone), []string{"new", "old"}},
 		{"Only nobody", push.Only(), nil},

@@ -29,6 +29,10 @@ type Roster interface {
 	// repeating it does the rest.
 	Remove(ctx context.Context, id string) error
 
+	// Get returns a live connection as it is now; ErrUnknown when it is not
+	// there or has expired.
+	Get(ctx context.Context, id string) (Connection, error)
+
 	// Touch lets a connection live until expires, at least: it never shortens a
 	// life. It gives ErrUnknown when the connection is not there or has
 	// expired.

@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 )
@@ -42,6 +43,25 @@ func Only(ids ...string) Target {
 				}
 			}
 		})
+	}
+}
+
+// Known is the Target of those of these connections that the roster has, each
+// once. It reads the roster once per id. A message that is tried again later is
+// meant for it rather than for Only: who was removed meanwhile gets nothing.
+func Known(ids ...string) Target {
+	return func(ctx context.Context, r Roster) iter.Seq2[Connection, error] {
+		return func(yield func(Connection, error) bool) {
+			for asked := range Only(ids...)(ctx, r) {
+				c, err := r.Get(ctx, asked.ID)
+				if errors.Is(err, ErrUnknown) || errors.Is(err, ErrNoID) {
+					continue
+				}
+				if !yield(c, err) || err != nil {
+					return
+				}
+			}
+		}
 	}
 }
 

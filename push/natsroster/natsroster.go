@@ -207,6 +207,21 @@ func (r *Roster) purge(ctx context.Context, key string, o ...jetstream.KVDeleteO
 	return r.writeError("remove a connection from", err)
 }
 
+// Get returns a connection, as push.Roster says.
+func (r *Roster) Get(ctx context.Context, id string) (push.Connection, error) {
+	if id == "" {
+		return push.Connection{}, push.ErrNoID
+	}
+	if err := r.sync(ctx); err != nil {
+		return push.Connection{}, err
+	}
+	found, ok := r.copy.get(keyOf(id))
+	if !ok || !found.ExpiresAt.After(time.Now()) {
+		return push.Connection{}, push.ErrUnknown
+	}
+	return found.Connection, nil
+}
+
 // Touch lets a connection live longer, as push.Roster says.
 func (r *Roster) Touch(ctx context.Context, id string, expires time.Time) error {
 	if id == "" {

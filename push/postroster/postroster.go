@@ -123,6 +123,22 @@ func (r *Roster) delete(ctx context.Context, it item) (deleted bool, err error) 
 	return err == nil, r.wrap("remove a connection from", err)
 }
 
+// Get returns a connection, as push.Roster says.
+func (r *Roster) Get(ctx context.Context, id string) (push.Connection, error) {
+	if id == "" {
+		return push.Connection{}, push.ErrNoID
+	}
+	found, err := r.find(ctx, id)
+	if err != nil {
+		return push.Connection{}, err
+	}
+	c := r.connection(found)
+	if found == nil || !r.alive(&c, time.Now()) {
+		return push.Connection{}, push.ErrUnknown
+	}
+	return c, nil
+}
+
 // Touch lets a connection live longer, as push.Roster says.
 func (r *Roster) Touch(ctx context.Context, id string, expires time.Time) error {
 	if id == "" {

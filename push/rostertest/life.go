@@ -3,11 +3,36 @@ package rostertest
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/push"
 )
+
+func testGet(t *testing.T, r push.Roster) {
+	c := push.Connection{ID: "a", User: "u", Groups: []string{"g"}, Attributes: map[string]string{"k": "v"}}
+	add(t, r, c, push.Connection{ID: "removed"},
+		push.Connection{ID: "dead", ConnectedAt: time.Now().Add(-time.Hour), ExpiresAt: time.Now().Add(-2 * time.Second)})
+	join(t, r, "a", "h")
+	remove(t, r, "removed")
+	got, err := r.Get(t.Context(), "a")
+	if err != nil || got.ID != "a" || got.User != "u" || !slices.Equal(got.Groups, []string{"g", "h"}) || !maps.Equal(got.Attributes, c.Attributes) || got.ConnectedAt.IsZero() || got.ExpiresAt.IsZero() {
+		t.Errorf("Get gave %+v, %v", got, err)
+	}
+	if err == nil {
+		got.Attributes["k"], got.Groups[0] = "changed by the reader", "changed"
+	}
+	if again, err := r.Get(t.Context(), "a"); err != nil || again.Attributes["k"] != "v" || again.Groups[0] != "g" {
+		t.Errorf("changing what was read changed the roster: %+v, %v", again, err)
+	}
+	for _, id := range []string{"removed", "dead", "never there"} {
+		if got, err := r.Get(t.Context(), id); !errors.Is(err, push.ErrUnknown) || got.ID != "" {
+			t.Errorf("Get of the one that is %s gave %+v, %v; want ErrUnknown", id, got, err)
+		}
+	}
+}
 
 func testTouch(t *testing.T, r push.Roster) {
 	now := time.Now()

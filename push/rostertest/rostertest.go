@@ -60,6 +60,7 @@ var parts = []struct {
 	{lateAdd, testLate},
 	{"AddRefusesWhatIsTooMuch", testInvalid},
 	{"NoID", testNoID},
+	{"Get", testGet},
 	{"Remove", testRemove},
 	{"RemoveWhileReading", testRemoveWhileReading},
 	{"Recent", testRecent},
@@ -233,7 +234,9 @@ func testNoID(t *testing.T, r push.Roster) {
 	if err := r.Remove(t.Context(), ""); !errors.Is(err, push.ErrNoID) {
 		t.Errorf("Remove without an id gave %v, want ErrNoID", err)
 	}
+	_, get := r.Get(t.Context(), "")
 	for name, err := range map[string]error{
+		"Get":   get,
 		"Touch": r.Touch(t.Context(), "", time.Now()),
 		"Join":  r.Join(t.Context(), "", "g"),
 		"Leave": r.Leave(t.Context(), "", "g"),
@@ -354,11 +357,13 @@ func testCancelled(t *testing.T, r push.Roster) {
 			t.Errorf("%s ended with %v and %d more, want context.Canceled as the last", name, last, after)
 		}
 	}
+	_, get := r.Get(ctx, "a")
 	_, count := r.Count(ctx)
 	_, prune := r.Prune(ctx, 10)
 	for name, err := range map[string]error{
 		"Add":    r.Add(ctx, push.Connection{ID: "b"}),
 		"Remove": r.Remove(ctx, "a"),
+		"Get":    get,
 		"Touch":  r.Touch(ctx, "a", time.Now().Add(time.Hour)),
 		"Join":   r.Join(ctx, "a", "h"),
 		"Leave":  r.Leave(ctx, "a", "g"),
