@@ -1,6 +1,7 @@
 package rostertest
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -13,7 +14,12 @@ import (
 func add(t *testing.T, r push.Roster, cs ...push.Connection) {
 	t.Helper()
 	for _, c := range cs {
-		if err := r.Add(t.Context(), c); err != nil {
+		err := r.Add(t.Context(), c)
+		// A dead one whose Add was done twice, for a lost answer, is there.
+		if dead := !c.ExpiresAt.IsZero() && c.ExpiresAt.Before(time.Now()); dead && errors.Is(err, push.ErrExists) {
+			continue
+		}
+		if err != nil {
 			t.Fatalf("Add %q: %v", c.ID, err)
 		}
 	}
