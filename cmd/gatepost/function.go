@@ -9,21 +9,34 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gatepost-dev/gatepost/push/function/authorizer"
 	"github.com/gatepost-dev/gatepost/push/function/connect"
 	"github.com/gatepost-dev/gatepost/push/function/disconnect"
 	"github.com/gatepost-dev/gatepost/push/function/echo"
 	"github.com/gatepost-dev/gatepost/push/function/fallback"
+	"github.com/gatepost-dev/gatepost/push/function/membership"
 	"github.com/gatepost-dev/gatepost/push/function/publish"
+	"github.com/gatepost-dev/gatepost/push/function/send"
+	"github.com/gatepost-dev/gatepost/push/function/sweep"
 )
 
 // builtIn are the push system's functions, by the name of their folder under
 // push/cmd: the demo starts this program again as one of them.
 var builtIn = map[string]func(){
-	"connect":    connect.Main,
-	"disconnect": disconnect.Main,
-	"default":    fallback.Main,
-	"echo":       echo.Main,
-	"publish":    publish.Main,
+	"connect":        connect.Main,
+	"disconnect":     disconnect.Main,
+	"default":        fallback.Main,
+	"echo":           echo.Main,
+	"publish":        publish.Main,
+	"publish-topic":  publish.TopicMain,
+	"publish-table":  publish.TableMain,
+	"publish-stream": publish.StreamMain,
+	"publish-http":   publish.RequestMain,
+	"send":           send.Main,
+	"join":           membership.JoinMain,
+	"leave":          membership.LeaveMain,
+	"authorizer":     authorizer.Main,
+	"sweep":          sweep.Main,
 }
 
 // functionCommand is how the demo's sandboxes start: it serves the Lambda

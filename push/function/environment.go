@@ -3,6 +3,7 @@ package function
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,40 @@ func (e *Environment) Text(name, what string) string {
 	}
 	return v
 }
+
+// Optional returns a variable, "" when it is not set.
+func (e *Environment) Optional(name string) string { return e.get(name) }
+
+// Choice returns a variable that holds one of some words, or the first of them
+// when it is not set.
+func (e *Environment) Choice(name string, words ...string) string {
+	v := e.get(name)
+	switch {
+	case v == "":
+		return words[0]
+	case !slices.Contains(words, v):
+		e.problem("%s is %q: it must be one of %s.", name, v, strings.Join(words, ", "))
+		return words[0]
+	}
+	return v
+}
+
+// Switch returns a variable that holds true or false, or fallback when it is
+// not set.
+func (e *Environment) Switch(name string, fallback bool) bool {
+	v := e.get(name)
+	if v == "" {
+		return fallback
+	}
+	on, err := strconv.ParseBool(v)
+	if err != nil {
+		e.problem("%s is %q: it must be true or false.", name, v)
+	}
+	return on
+}
+
+// Problem adds a sentence to Problems, for what no method here checks.
+func (e *Environment) Problem(format string, args ...any) { e.problem(format, args...) }
 
 // URL returns a variable that must hold an http or https address; what says of
 // what.

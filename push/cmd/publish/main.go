@@ -1,4 +1,4 @@
-// Command publish is the Lambda function of push/function/publish.
+// Command publish is the Lambda function behind a queue of push/function/publish.
 package main
 
 import "github.com/gatepost-dev/gatepost/push/function/publish"

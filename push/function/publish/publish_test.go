@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/gatepost-dev/gatepost/push"
+	"github.com/gatepost-dev/gatepost/push/function"
 )
 
 // endpoint is a Poster that notes who got what, and fails as told.
@@ -62,7 +63,7 @@ func handler(t *testing.T, e *endpoint, ids ...string) (*Handler, *push.Memory, 
 	}
 	log := &bytes.Buffer{}
 	logger := slog.New(slog.NewJSONHandler(log, nil))
-	return New(&push.Publisher{Roster: rows, Poster: e, Log: logger}, logger), rows, log
+	return New(Options{Publisher: &push.Publisher{Roster: rows, Poster: e, Log: logger}, Log: logger}), rows, log
 }
 
 // batch is an SQS event as Lambda makes it, of messages m0, m1, and so on.
@@ -180,7 +181,7 @@ func TestHandlePartlyFailed(t *testing.T) {
 	if failed := handle(t, t.Context(), h, event); !slices.Equal(failed, []string{"m1"}) {
 		t.Errorf("reported %q, want m1", failed)
 	}
-	if text := log.String(); !strings.Contains(text, `"connectionId":"bob","error":"stuck"`) {
+	if text := log.String(); !strings.Contains(text, `"connectionId":"bob","error":"1 of 2 connections failed; the first, bob: stuck"`) {
 		t.Errorf("logged %s", text)
 	}
 	event.Records = append(event.Records[1:], batch(t, "", "", "3").Records[2])
@@ -256,10 +257,10 @@ func TestUnfinishedIsBounded(t *testing.T) {
 	if _, known := u.take("0"); known {
 		t.Error("the oldest is still known")
 	}
-	if ids, known := u.take(fmt.Sprint(3*maxMessages - 1)); !known || !slices.Equal(ids, []string{"c"}) {
+	if ids, known := u.take(fmt.Sprint(3*maxMessages - 1)); !known || ids != "c" {
 		t.Errorf("the newest is %q, %v", ids, known)
 	}
-	u.put("many", &push.Report{Remaining: make([]string, maxMissed+1)})
+	u.put("many", &push.Report{Remaining: make([]string, function.MaxIDs+1)})
 	u.put("not all", &push.Report{Remaining: []string{"c"}, Unread: true})
 	u.put("nobody", &push.Report{})
 	for _, id := range []string{"many", "not all", "nobody"} {
