@@ -4,7 +4,7 @@
 BIN := bin
 GO  ?= go
 
-.PHONY: build demo test lint dlv bench fuzz dynalite cdk osls clean
+.PHONY: build demo test lint dlv bench fuzz dynalite cdk osls lambda deployments clean
 
 build: ## bin/gatepost
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/gatepost ./cmd/gatepost
@@ -42,5 +42,12 @@ cdk: ## a real app of the AWS CDK, synthesized and loaded: npm, half a minute
 osls: ## our templates of serverless.yml beside those of osls: fetched with npm, one minute
 	GO=$(GO) ./osls.sh
 
+ARCH ?= arm64
+lambda: ## dist/lambda/ARCH/*.zip: the push house's functions, the same bytes from the same commit
+	$(GO) run ./push/deploy/lambda -arch $(ARCH)
+
+deployments: ## the deployments of push/deploy, packaged with the CDK and osls and run: npm, two minutes
+	GO=$(GO) ./push/deploy/deployments.sh
+
 clean:
-	rm -rf $(BIN)
+	rm -rf $(BIN) dist
