@@ -90,6 +90,10 @@ func dial(ts *testscript.TestScript, url string, headers []string, compression .
 		if strings.EqualFold(name, "Host") {
 			opts.Host = value
 		}
+		if name == "Subprotocols" { // offered, and one of them is awaited
+			opts.Subprotocols = strings.Split(value, ",")
+			continue
+		}
 		opts.HTTPHeader[name] = []string{value}
 	}
 	ws, resp, err := websocket.Dial(ctx, url, opts)

@@ -105,6 +105,12 @@ func TestScripts(t *testing.T) {
 			"aws":       awsCall,
 			"keeper":    keeper,
 			"kept":      kept,
+			"play":      play,
+			"post":      postTo,
+			"put":       put,
+			"letter":    letter,
+			"token":     token,
+			"carnage":   carnage,
 		},
 	})
 }
