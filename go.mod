@@ -65,3 +65,6 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 )
+
+// What npm installs, the templates of the CDK among it, is no code of ours.
+ignore node_modules
