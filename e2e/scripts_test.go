@@ -42,18 +42,30 @@ func buildAndRun(m *testing.M) int {
 
 // TestScripts runs every script under testdata. What a script can do beside
 // testscript's own commands is in commands below.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata") }
+
+// TestPackagedDeployments runs what other tools have made of the push house's
+// deployments: the scripts under deployments.
+func TestPackagedDeployments(t *testing.T) {
+	if os.Getenv("DEPLOYMENTS") == "" {
+		t.Skip("DEPLOYMENTS is not set: `make deployments` installs the AWS CDK and osls with npm (of Node.js 20.19 or newer), packages with them, and sets it.")
+	}
+	runScripts(t, "deployments")
+}
+
+func runScripts(t *testing.T, folder string) {
 	goEnv := goEnvironment(t)
 	repo, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:       "testdata",
+		Dir:       folder,
 		Condition: condition,
 		Setup: func(env *testscript.Env) error {
 			env.Vars = append(env.Vars, goEnv...)
 			env.Setenv("REPO", repo)
+			env.Setenv("DEPLOYMENTS", os.Getenv("DEPLOYMENTS"))
 			// Last comes what "make test" installs, such as dlv.
 			path := []string{filepath.Dir(binary), os.Getenv("PATH"), filepath.Join(repo, "bin")}
 			env.Setenv("PATH", strings.Join(path, string(os.PathListSeparator)))
