@@ -155,11 +155,15 @@ func (h *Handler) check(ctx context.Context, text string) (claims, error) {
 		return claims{}, err
 	}
 	for _, key := range keys {
-		var standard jwt.Claims
 		var all map[string]json.RawMessage
-		if token.Claims(key, &standard, &all) == nil {
-			return h.accept(&standard, all)
+		if token.Claims(key, &all) != nil {
+			continue
 		}
+		var standard jwt.Claims
+		if err := token.Claims(key, &standard); err != nil {
+			return claims{}, errors.New("iss, sub, aud, exp, nbf or iat is not what such a claim holds")
+		}
+		return h.accept(&standard, all)
 	}
 	return claims{}, errors.New("the signature is not that of a key of the issuer")
 }

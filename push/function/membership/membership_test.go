@@ -13,7 +13,9 @@ import (
 // broken is a roster that takes nothing.
 type broken struct{ *push.Memory }
 
-func (broken) Join(context.Context, string, string) error { return errors.New("throttled in arn:aws:x") }
+func (broken) Join(context.Context, string, string) error {
+	return errors.New("throttled in arn:aws:x")
+}
 
 func TestHandle(t *testing.T) {
 	for _, tt := range []struct {

@@ -269,3 +269,6 @@ func TestUnfinishedIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// longAgo is when connections opened that are no longer opening.
+var longAgo = time.Now().Add(-time.Minute)
