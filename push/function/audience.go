@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +46,11 @@ type Audience struct{ Target, Except, Missed string }
 // Receivers returns the connections that the audience names, or an error that
 // says what is wrong with its words.
 func (a Audience) Receivers() (push.Target, error) {
-	target, err := a.target()
+	missed, err := ids(MissedAttribute, a.Missed)
+	if err != nil {
+		return nil, err
+	}
+	target, err := a.target(missed)
 	if err != nil {
 		return nil, err
 	}
@@ -56,55 +61,76 @@ func (a Audience) Receivers() (push.Target, error) {
 	if len(except) > 0 {
 		target = push.Except(target, except...)
 	}
-	missed, err := ids(MissedAttribute, a.Missed)
-	if err != nil {
-		return nil, err
-	}
-	if len(missed) > 0 {
-		target = among(target, missed)
-	}
 	return target, nil
 }
 
-func (a Audience) target() (push.Target, error) {
+// target returns those whom the Target names, or of them those who missed the
+// message, if that is known.
+func (a Audience) target(missed []string) (push.Target, error) {
 	kind, value, _ := strings.Cut(strings.TrimSpace(a.Target), ":")
 	switch kind {
 	case "", "everyone":
 		if value == "" {
-			return push.Everyone, nil
+			return knownOr(missed, push.Everyone), nil
 		}
 	case "user":
 		if err := CheckName(value); err != nil {
 			return nil, fmt.Errorf("the %s %q: %w", TargetAttribute, clip(a.Target), err)
 		}
-		return push.ToUser(value), nil
+		return amongOr(missed, push.ToUser(value)), nil
 	case "group":
 		if err := CheckName(value); err != nil {
 			return nil, fmt.Errorf("the %s %q: %w", TargetAttribute, clip(a.Target), err)
 		}
-		return push.ToGroup(value), nil
+		return amongOr(missed, push.ToGroup(value)), nil
 	case "connection":
 		list, err := ids(TargetAttribute, value)
 		if err == nil && len(list) > 0 {
-			return push.Only(list...), nil
+			return onlyOr(missed, list), nil
+		}
+		if err != nil {
+			return nil, err
 		}
 	case "recent":
-		return a.recent(value)
+		return a.recent(value, missed)
 	}
 	return nil, fmt.Errorf("the %s is %q; it must be everyone, user:NAME, group:NAME, connection:ID,ID,... or recent:DURATION", TargetAttribute, clip(a.Target))
 }
 
-// recent takes a message that some have missed to them even if they have been
-// connected for longer by now.
-func (a Audience) recent(value string) (push.Target, error) {
+func (a Audience) recent(value string, missed []string) (push.Target, error) {
 	d, err := time.ParseDuration(value)
 	if err != nil || d <= 0 || d > MaxRecent {
 		return nil, fmt.Errorf(`the %s is %q; recent: needs a duration up to %v, such as recent:20m`, TargetAttribute, clip(a.Target), MaxRecent)
 	}
-	if a.Missed != "" {
-		return push.Everyone, nil
+	return knownOr(missed, push.RecentWithin(d)), nil
+}
+
+// knownOr is the target of those who missed a message and are still in the
+// roster, also if they have been connected for longer by now; or of all, when
+// it is the first attempt.
+func knownOr(missed []string, all push.Target) push.Target {
+	if len(missed) == 0 {
+		return all
 	}
-	return push.RecentWithin(d), nil
+	return push.Known(missed...)
+}
+
+// amongOr is the target of those of all who missed a message; or of all, when
+// it is the first attempt.
+func amongOr(missed []string, all push.Target) push.Target {
+	if len(missed) == 0 {
+		return all
+	}
+	return among(all, missed)
+}
+
+// onlyOr is the target of named connections; of those of them who missed a
+// message and are still in the roster, when it is not the first attempt.
+func onlyOr(missed, named []string) push.Target {
+	if len(missed) == 0 {
+		return push.Only(named...)
+	}
+	return push.Known(slices.DeleteFunc(slices.Clone(missed), func(id string) bool { return !slices.Contains(named, id) })...)
 }
 
 // among leaves of a target the connections with these ids. Those who have left

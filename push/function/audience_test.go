@@ -50,6 +50,8 @@ func TestAudience(t *testing.T) {
 		{"those who missed it", Audience{Missed: "c2,gone"}, "c2"},
 		{"those who missed it and are still in the group", Audience{Target: "group:green", Missed: "c1,c3"}, "c3"},
 		{"those who missed it have been there for longer by now", Audience{Target: "recent:1s", Missed: "c1"}, "c1"},
+		{"connections who missed it", Audience{Target: "connection:c1,c2,gone", Missed: "c2,c3,gone"}, "c2"},
+		{"too many connections", Audience{Target: "connection:" + many(MaxIDs+1)}, "names more than 1000"},
 		{"an unknown kind", Audience{Target: "room:1"}, `the Target is "room:1"; it must be everyone, user:NAME`},
 		{"everyone with a name", Audience{Target: "everyone:x"}, "it must be everyone"},
 		{"no user", Audience{Target: "user:"}, "the name is empty"},

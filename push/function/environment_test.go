@@ -69,3 +69,20 @@ func TestEnvironmentProblems(t *testing.T) {
 		t.Errorf("problems:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+func TestChoiceAndSwitch(t *testing.T) {
+	values := map[string]string{"MODE": "lines", "BAD": "x", "ON": "true", "MAYBE": "yes"}
+	env := NewEnvironment(func(name string) (string, bool) { v, ok := values[name]; return v, ok })
+	if env.Choice("MODE", "off", "lines") != "lines" || env.Choice("NONE", "off", "lines") != "off" || !env.Switch("ON", false) || !env.Switch("NONE", true) {
+		t.Error("a good value is not taken")
+	}
+	if len(env.Problems()) != 0 {
+		t.Errorf("problems %q", env.Problems())
+	}
+	env.Choice("BAD", "off", "lines")
+	env.Switch("MAYBE", false)
+	want := []string{`BAD is "x": it must be one of off, lines.`, `MAYBE is "yes": it must be true or false.`}
+	if got := env.Problems(); !slices.Equal(got, want) {
+		t.Errorf("problems %q, want %q", got, want)
+	}
+}

@@ -8,13 +8,17 @@ import (
 	"github.com/gatepost-dev/gatepost/push"
 )
 
+// joints are the values of COALESCE.
+var joints = map[string]push.Coalescing{"off": push.Separately, "lines": push.Lines, "array": push.Array}
+
 // Publisher is the publisher of the variables of Roster and of CALLBACK_URL,
-// PARALLELISM and POST_TIMEOUT. It is nil when one of them is wrong, which the
+// PARALLELISM, POST_TIMEOUT and COALESCE (off, lines or array). It is nil when one of them is wrong, which the
 // environment then tells, or with an error.
 func Publisher(cfg aws.Config, env *Environment) (*push.Publisher, error) {
 	publisher := &push.Publisher{
 		Roster:      Roster(cfg, env),
 		Parallelism: env.Integer("PARALLELISM", push.DefaultParallelism, 1, 1000),
+		Coalescing:  joints[env.Choice("COALESCE", "off", "lines", "array")],
 		Log:         Log(),
 	}
 	callback := env.URL("CALLBACK_URL", "the callback address of the API's stage, such as https://abcdefghij.execute-api.eu-west-1.amazonaws.com/main")

@@ -9,6 +9,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
@@ -73,7 +76,7 @@ func moduleRoot(ctx context.Context, folder string) (string, error) {
 	return filepath.Dir(file), nil
 }
 
-// functions are the names of all functions, or those wanted, in order.
+// functions are the names of all of Lambda's functions, or those wanted, in order.
 func functions(root string, wanted []string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(root, programs))
 	if err != nil {
@@ -81,7 +84,11 @@ func functions(root string, wanted []string) ([]string, error) {
 	}
 	var all []string
 	for _, e := range entries {
-		if e.IsDir() {
+		is, err := isFunction(filepath.Join(root, programs, e.Name(), "main.go"))
+		if err != nil {
+			return nil, err
+		}
+		if is {
 			all = append(all, e.Name())
 		}
 	}
@@ -95,6 +102,16 @@ func functions(root string, wanted []string) ([]string, error) {
 	}
 	slices.Sort(wanted)
 	return slices.Compact(wanted), nil
+}
+
+// isFunction reports whether a program is one of Lambda's, by what it imports;
+// the others are for a terminal.
+func isFunction(file string) (bool, error) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(parsed.Imports, func(i *ast.ImportSpec) bool { return strings.Contains(i.Path.Value, "/push/function/") }), nil
 }
 
 // compile builds the programs, each into a file with its name. What could tell

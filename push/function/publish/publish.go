@@ -3,7 +3,8 @@
 // (TableMain), a data stream (StreamMain) and HTTP requests (RequestMain).
 //
 // Environment of all: TABLE_NAME and CALLBACK_URL (required), PARALLELISM
-// (default 32), POST_TIMEOUT (default 3s), ROSTER_SHARDS (default 4), and
+// (default 32), POST_TIMEOUT (default 3s), ROSTER_SHARDS (default 4), COALESCE
+// (off, lines or array: several messages of a batch in one frame), and
 // DEAD_LETTER_QUEUE_URL: where a message goes, with its reason, that cannot be
 // delivered. What else one reads stands beside its Main.
 package publish
@@ -148,7 +149,7 @@ func (p *publication) batch(ctx context.Context, audience function.Audience, bat
 		return
 	}
 	for n, report := range p.Publisher.PublishBatch(ctx, target, bodies) {
-		outcomes[posted[n]] = outcome{Report: report, hopeless: errors.Is(report.Err, push.ErrTooLarge)}
+		outcomes[posted[n]] = outcome{Report: report, hopeless: errors.Is(report.Err, push.ErrTooLarge) || errors.Is(report.Err, push.ErrFrame)}
 	}
 }
 
