@@ -86,11 +86,11 @@ func putExample(t *testing.T, client *awsdynamodb.Client, table string, age time
 		if err != nil {
 			t.Fatal(err)
 		}
-		put(t, client, table, it)
+		putRow(t, client, table, it)
 	}
 }
 
-func put(t *testing.T, client *awsdynamodb.Client, table string, it map[string]types.AttributeValue) {
+func putRow(t *testing.T, client *awsdynamodb.Client, table string, it map[string]types.AttributeValue) {
 	t.Helper()
 	if _, err := client.PutItem(t.Context(), &awsdynamodb.PutItemInput{TableName: &table, Item: it}); err != nil {
 		t.Fatal(err)
@@ -182,9 +182,9 @@ func TestMigrate(t *testing.T) {
 	}
 	ids = append(ids, "id-99=")
 	bySecondTable(t, client, "second")
-	put(t, client, "second", secondRow("second-1", time.Now().Add(-5*time.Minute)))
-	put(t, client, "second", secondRow("second-2", time.Now().Add(-time.Minute)))
-	put(t, client, "second", secondRow("ended", time.Now().Add(-time.Hour)))
+	putRow(t, client, "second", secondRow("second-1", time.Now().Add(-5*time.Minute)))
+	putRow(t, client, "second", secondRow("second-2", time.Now().Add(-time.Minute)))
+	putRow(t, client, "second", secondRow("ended", time.Now().Add(-time.Hour)))
 	for _, table := range []string{"new", "other"} {
 		if _, err := client.CreateTable(t.Context(), push.DynamoDBTable(table)); err != nil {
 			t.Fatal(err)

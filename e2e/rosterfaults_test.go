@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -105,5 +107,63 @@ func TestRosterWithoutCapacity(t *testing.T) {
 	p := &push.Publisher{Roster: r, Poster: push.NewPoster(nil, 0)}
 	if report, err := p.Publish(t.Context(), push.Everyone, []byte("m")); err == nil || !report.Unread || report.Complete() {
 		t.Errorf("publish: %+v, %v", report, err)
+	}
+}
+
+// killable is a client that fails its deletes while it is told to, as a function
+// that is killed in the middle of a Remove does.
+type killable struct {
+	*awsdynamodb.Client
+	killed bool
+}
+
+func (k *killable) DeleteItem(ctx context.Context, in *awsdynamodb.DeleteItemInput, o ...func(*awsdynamodb.Options)) (*awsdynamodb.DeleteItemOutput, error) {
+	if k.killed {
+		return nil, errors.New("killed")
+	}
+	return k.Client.DeleteItem(ctx, in, o...)
+}
+
+// TestRosterRemoveInterrupted: a Remove that ended half way has ended the
+// connection, and the next one takes the memberships.
+func TestRosterRemoveInterrupted(t *testing.T) {
+	_, client := tables(t)
+	if _, err := client.CreateTable(t.Context(), push.DynamoDBTable("roster")); err != nil {
+		t.Fatal(err)
+	}
+	for id, age := range map[string]time.Duration{"new": 0, "old": time.Hour} {
+		t.Run(id, func(t *testing.T) {
+			k := &killable{Client: client}
+			r := push.NewDynamoDB(k, "roster", push.DynamoDBOptions{})
+			if err := r.Add(t.Context(), push.Connection{ID: id, User: "u", Groups: []string{"g", "h"}, ConnectedAt: time.Now().Add(-age)}); err != nil {
+				t.Fatal(err)
+			}
+			k.killed = true
+			if err := r.Remove(t.Context(), id); err == nil {
+				t.Fatal("a Remove that was killed gave no error")
+			}
+			if _, err := r.Get(t.Context(), id); !errors.Is(err, push.ErrUnknown) {
+				t.Errorf("Get gave %v, want ErrUnknown", err)
+			}
+			if err := r.Join(t.Context(), id, "i"); !errors.Is(err, push.ErrUnknown) {
+				t.Errorf("Join gave %v, want ErrUnknown", err)
+			}
+			wantLiving(t, r)
+			k.killed = false
+			if err := r.Remove(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			for _, group := range []string{"g", "h", "i"} {
+				for c, err := range r.ByGroup(t.Context(), group) {
+					t.Errorf("%s still has %s (%v)", group, c.ID, err)
+				}
+			}
+			if err := r.Add(t.Context(), push.Connection{ID: id}); id == "new" && !errors.Is(err, push.ErrExists) {
+				t.Errorf("a late Add gave %v, want ErrExists", err)
+			}
+			if err := r.Remove(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

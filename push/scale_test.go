@@ -3,7 +3,6 @@ package push_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -177,7 +176,7 @@ func TestPublishAfterTheDeadline(t *testing.T) {
 		t.Errorf("report %+v, %v", r, err)
 	}
 	r, err = p.Publish(ctx, push.Only("a", "b"), []byte("m"))
-	if !errors.Is(err, context.DeadlineExceeded) || r.Complete() || fmt.Sprint(r.Undelivered(), r.Unread) != "[a] true" {
+	if left := len(r.Undelivered()); !errors.Is(err, context.DeadlineExceeded) || r.Complete() || left == 0 || left < 2 && !r.Unread {
 		t.Errorf("report %+v, %v", r, err)
 	}
 }
