@@ -39,4 +39,4 @@ if command -v cfn-lint >/dev/null; then
 else
   echo "cfn-lint is not here, so nothing was linted: pip install cfn-lint==1.51.0"
 fi
-DEPLOYMENTS=$folder/push/deploy "$go" test ./e2e -count=1 -run '^TestPackagedDeployments$' -v
+DEPLOYMENTS=$folder/push/deploy "$go" test ./e2e -count=1 -run '^(TestPackagedDeployments|TestDeploymentsAreTheSame)$' -v
