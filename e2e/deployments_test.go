@@ -30,7 +30,7 @@ import (
 
 // played are the commands that the lines of a scenario are made of.
 var played = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	"ws": ws, "roster": roster, "fill": fill, "put": put, "post": postTo, "letter": letter, "request": request,
+	"ws": ws, "roster": roster, "fill": fill, "put": write, "post": postTo, "letter": letter, "request": request,
 }
 
 // play FILE runs a scenario: lines as in a script, of the commands above.
@@ -68,7 +68,7 @@ func words(line string, value func(string) string) (all []string) {
 }
 
 // put FILE TEXT writes a text to a file.
-func put(ts *testscript.TestScript, neg bool, args []string) {
+func write(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(args[1]), 0o600))
 }
 
@@ -165,7 +165,7 @@ func carnage(ts *testscript.TestScript, neg bool, args []string) {
 	for i := range count {
 		text := fmt.Sprintf("%s of %d: %d", args[2], count, i)
 		want[text] = true
-		put(ts, false, []string{"carnage", text})
+		write(ts, false, []string{"carnage", text})
 		postTo(ts, false, []string{args[1], "carnage", "Target=group:" + args[2]})
 		time.Sleep(20 * time.Millisecond) // spreads the messages over the kills
 	}

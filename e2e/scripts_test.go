@@ -119,7 +119,7 @@ func runScripts(t *testing.T, folder string) {
 			"kept":      kept,
 			"play":      play,
 			"post":      postTo,
-			"put":       put,
+			"put":       write,
 			"letter":    letter,
 			"token":     token,
 			"carnage":   carnage,
