@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -54,11 +54,20 @@ func startDynalite(ts *testscript.TestScript) string {
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	ts.Check(err)
-	port := regexp.MustCompile(`^at (\d+)\n$`).FindStringSubmatch(line)
-	if port == nil {
+	endpoint := dynaliteAt(strings.TrimSpace(line))
+	if endpoint == "" {
 		ts.Fatalf("dynalite says %q", line)
 	}
-	return "http://127.0.0.1:" + port[1]
+	return endpoint
+}
+
+// dynaliteAt finds the endpoint in what dynaliteProgram prints; "" when it is not there.
+func dynaliteAt(line string) string {
+	port, found := strings.CutPrefix(line, "at ")
+	if !found {
+		return ""
+	}
+	return "http://127.0.0.1:" + port
 }
 
 func startSecond(ts *testscript.TestScript, data string) string {

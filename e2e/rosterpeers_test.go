@@ -3,8 +3,6 @@ package e2e
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,9 +24,6 @@ import (
 	"github.com/gatepost-dev/gatepost/push/rostertest"
 )
 
-// listen starts dynalite on a free port and prints where.
-const listen = `const s = require("dynalite")({createTableMs: 0}); s.listen(0, "127.0.0.1", () => console.log("http://127.0.0.1:" + s.address().port))`
-
 // TestRosterOnDynalite holds the push house's table to its contract on a
 // DynamoDB that others wrote. It needs npm, which fetches it once.
 func TestRosterOnDynalite(t *testing.T) {
@@ -36,9 +31,8 @@ func TestRosterOnDynalite(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	node := exec.CommandContext(t.Context(), "node", "--no-warnings", "-e", listen)
-	node.Dir = filepath.Dir(modules)
-	endpoint := startEndpoint(t, node, func(line string) string { return line })
+	node := exec.CommandContext(t.Context(), "node", "--no-warnings", "-e", dynaliteProgram, filepath.Join(modules, "dynalite"))
+	endpoint := startEndpoint(t, node, dynaliteAt)
 	client := &singly{Client: clientOf(endpoint)}
 	var n atomic.Int32
 	rostertest.Run(t, func(t *testing.T) push.Roster {
@@ -137,32 +131,6 @@ func createTable(t *testing.T, client *awsdynamodb.Client, name string) {
 		t.Fatal(err)
 	}
 }
-
-// dynaliteModules installs what clients/dynalite/package-lock.json pins, once
-// and outside the checkout. The error is a sentence about what is missing.
-var dynaliteModules = sync.OnceValues(func() (string, error) {
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return "", fmt.Errorf("dynalite needs %s: install Node.js 20 or newer with npm", program)
-		}
-	}
-	from := filepath.Join("clients", "dynalite")
-	lock, err := os.ReadFile(filepath.Join(from, "package-lock.json"))
-	if err != nil {
-		return "", err
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("there is no place for dynalite: %w", err)
-	}
-	sum := sha256.Sum256(lock)
-	dir := filepath.Join(cache, "gatepost-test-npm", "dynalite-"+hex.EncodeToString(sum[:8]))
-	modules := filepath.Join(dir, "node_modules")
-	if _, err := os.Stat(filepath.Join(modules, "dynalite", "package.json")); err == nil {
-		return modules, nil
-	}
-	return modules, installModules(from, dir)
-})
 
 // singly is a client of a DynamoDB without transactions, which dynalite is: it
 // does their writes one after the other, behind a lock that keeps the others
