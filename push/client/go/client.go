@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -59,10 +60,11 @@ func (c *Client) State() State { return State(c.state.Load()) }
 func (c *Client) Queued() int { return c.queue.length() }
 
 // Send has a text message sent, or kept until there is a connection; messages
-// keep their order. It does not wait: ErrQueueFull, ErrTooLarge or ErrClosed say
+// keep their order. What is not UTF-8 in it is replaced by U+FFFD. It does not wait: ErrQueueFull, ErrTooLarge or ErrClosed say
 // that the message was not taken. That it was taken does not mean that it has
 // arrived: what a connection had taken when it broke may be lost.
 func (c *Client) Send(text string) error {
+	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) > c.options.MaxMessage {
 		return fmt.Errorf("%w: it has %d bytes, more than %d", ErrTooLarge, len(text), c.options.MaxMessage)
 	}

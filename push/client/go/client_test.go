@@ -195,8 +195,9 @@ func TestWhatIsSentWithoutAConnectionGoesOutInItsOrder(t *testing.T) {
 		for _, text := range []string{"1", "2", "3"} {
 			same(t, c.Send(text), nil)
 		}
-		same(t, c.Queued(), 3)
-		same(t, c.server.accept().got(), []string{"1", "2", "3"})
+		same(t, c.Send("\xff"), nil)
+		same(t, c.Queued(), 4)
+		same(t, c.server.accept().got(), []string{"1", "2", "3", "\uFFFD"})
 		same(t, c.Queued(), 0)
 		c.end(t)
 	})
@@ -219,6 +220,7 @@ func TestCloseSendsWhatWaitsFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := start(t, Options{})
 		p := c.server.accept()
+		c.told() // and so it is open
 		for i := range 50 {
 			same(t, c.Send(fmt.Sprint(i)), nil)
 		}
@@ -303,6 +305,20 @@ func TestARenewalThatFailsIsTriedAgain(t *testing.T) {
 		old.post("still heard")
 		c.server.accept()
 		same(t, c.told(), []string{"message still heard", "open true"})
+		c.end(t)
+	})
+}
+
+func TestFailuresOfARenewalDoNotCountOnceTheOldConnectionIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, Options{KeepAlive: KeepAlive{Every: -1}})
+		old := c.server.accept()
+		for range 4 {
+			c.server.refuse(http.StatusServiceUnavailable)
+		}
+		c.told()
+		old.ws.Close(websocket.StatusGoingAway, "")
+		same(t, c.told(), []string{"lost 1001 ", "waiting after open", "wait 500ms after 1, renewing false"})
 		c.end(t)
 	})
 }

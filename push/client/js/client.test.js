@@ -262,6 +262,19 @@ test("a renewal that fails is tried again while the old connection goes on", asy
   assert.equal(only(told, "message").length, 1);
 });
 
+test("failures of a renewal do not count once the old connection is lost", async () => {
+  const { told } = await beginOpen({ keepAlive: false });
+  const old = last();
+  await pass(DEFAULTS.renew.after);
+  for (let i = 0; i < 4; i++) {
+    last().refuse();
+    await pass(MINUTE);
+  }
+  last().refuse();
+  old.end();
+  assert.deepEqual(only(told, "wait").map(({ attempt }) => attempt), [1, 2, 3, 4, 5, 1]);
+});
+
 test("the old connection is lost during a renewal: the renewal becomes the next attempt", async () => {
   const { client, told } = await beginOpen({ keepAlive: false });
   const old = last();
