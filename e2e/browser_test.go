@@ -70,6 +70,14 @@ func startBrowser(ts *testscript.TestScript) (*browser, error) {
 		fmt.Fprint(w, "<!doctype html><title>peer</title>")
 	}))
 	b.allocated, b.cancel = chromedp.NewExecAllocator(context.Background(),
+		append(chromiumFlags(path, b.dir), chromedp.Flag("ignore-certificate-errors-spki-list", pin))...)
+	return b, nil
+}
+
+// chromiumFlags start a browser that keeps all it has in a folder and reaches this
+// machine alone.
+func chromiumFlags(path, dir string) []chromedp.ExecAllocatorOption {
+	return []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.Flag("disable-quic", true),
@@ -78,12 +86,10 @@ func startBrowser(ts *testscript.TestScript) (*browser, error) {
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
-		chromedp.Flag("ignore-certificate-errors-spki-list", pin),
-		chromedp.UserDataDir(filepath.Join(b.dir, "profile")),
-		chromedp.Env("HOME="+b.dir, "XDG_CONFIG_HOME="+b.dir, "XDG_CACHE_HOME="+b.dir),
+		chromedp.UserDataDir(filepath.Join(dir, "profile")),
+		chromedp.Env("HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_CACHE_HOME="+dir),
 		chromedp.WSURLReadTimeout(talkWithin),
-	)
-	return b, nil
+	}
 }
 
 func (b *browser) close() {
