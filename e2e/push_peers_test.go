@@ -42,20 +42,6 @@ var pushKinds = map[string]struct {
 	"chromium": {lacksChromium, startPushChromium},
 }
 
-// eachPushKind runs a test with a client of each kind that this machine has.
-func eachPushKind(t *testing.T, test func(t *testing.T, p *pushPeer)) {
-	for name := range pushKinds {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if p := newPushPeer(t, name); p != nil {
-				test(t, p)
-			} else {
-				t.Skip(pushKinds[name].lacks())
-			}
-		})
-	}
-}
-
 // pushPeers has a client of each kind that this machine has.
 func pushPeers(t *testing.T) []*pushPeer {
 	var peers []*pushPeer
@@ -88,6 +74,16 @@ type pushPeer struct {
 	t    *testing.T
 	name string
 	peer
+}
+
+// startAll starts a client of each kind.
+func startAll(t *testing.T, o pushOptions, urls ...string) []*pushPeer {
+	t.Helper()
+	peers := pushPeers(t)
+	for _, p := range peers {
+		p.start(o, urls...)
+	}
+	return peers
 }
 
 // start starts the client; the addresses are given to it one after the other, the
