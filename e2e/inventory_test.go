@@ -87,9 +87,9 @@ func (s *inventory) interrupt() {
 }
 
 // restock has a delivery.
-func (s *inventory) restock(sku, name string, left int) {
+func (s *inventory) restock(sku, name string, cents, left int) {
 	s.t.Helper()
-	s.gatepost("invoke restock", fmt.Sprintf(`{"items":[{"sku":%q,"name":%q,"cents":100,"left":%d}]}`, sku, name, left))
+	s.gatepost("invoke restock", fmt.Sprintf(`{"items":[{"sku":%q,"name":%q,"cents":%d,"left":%d}]}`, sku, name, cents, left))
 }
 
 // TestInventory orders in the example's shop with two browser tabs.
@@ -134,20 +134,20 @@ func TestInventory(t *testing.T) {
 	ann.awaits("a button without function", `document.querySelector('[data-sku=print] button').disabled`)
 
 	// A delivery is seen at once; so are a new item and one that runs short.
-	s.restock("print", "Signed print", 2)
+	s.restock("print", "Signed print", 12000, 2)
 	ann.shows("print", "2 left")
 	bob.shows("print", "2 left")
 	if path := os.Getenv("GATEPOST_PICTURE"); path != "" {
 		ann.picture(path)
 	}
-	s.restock("chair", "Oak chair", 7)
+	s.restock("chair", "Oak chair", 19900, 7)
 	bob.shows("chair", "7 left")
 
 	// A page that was cut off is back, with what it has missed.
 	for _, id := range s.connections() {
 		s.gatepost("kick", "--", id)
 	}
-	s.restock("lamp", "Desk lamp", 9)
+	s.restock("lamp", "Desk lamp", 7900, 9)
 	bob.awaits("the line to be open", `document.querySelector("#line").dataset.state === "open"`)
 	bob.shows("lamp", "9 left")
 	bob.click("lamp")
@@ -160,7 +160,7 @@ func TestInventoryRace(t *testing.T) {
 	t.Parallel()
 	s := startInventory(t)
 	const customers, left = 20, 7
-	s.restock("lamp", "Desk lamp", left)
+	s.restock("lamp", "Desk lamp", 7900, left)
 	outcomes := make(chan string, 4*customers)
 	var all sync.WaitGroup
 	for i := range customers {

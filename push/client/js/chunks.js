@@ -1,4 +1,4 @@
-// Messages that are larger than a frame, in several: README.md has the format.
+// Messages that are larger than a frame, in several: ../README.md has the format.
 
 import { MAX_FRAME, byteLength } from "./client.js";
 

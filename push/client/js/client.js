@@ -1,5 +1,5 @@
 // A WebSocket that stays: a client of API Gateway's WebSocket APIs, and of
-// Gatepost, for browsers and Node. README.md has examples and says why each
+// Gatepost, for browsers and Node. ../README.md has examples and says why each
 // default is what it is.
 
 const SECOND = 1000;

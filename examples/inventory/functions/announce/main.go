@@ -1,7 +1,8 @@
 // Command announce is the function behind the stream of the table Stock: it tells
 // every page what is left of an item.
 //
-// Environment: TABLE_NAME and CALLBACK_URL (required), ROSTER_SHARDS (default 4).
+// Environment: TABLE_NAME and CALLBACK_URL (required), PARALLELISM (default 32),
+// POST_TIMEOUT (default 3s), ROSTER_SHARDS (default 4).
 package main
 
 import (
@@ -25,17 +26,11 @@ func build(ctx context.Context, env *function.Environment) (function.Handler[eve
 	if err != nil {
 		return nil, err
 	}
-	roster := function.Roster(cfg, env)
-	callback := env.URL("CALLBACK_URL", "the callback address of the API's stage, such as https://abcdefghij.execute-api.eu-west-1.amazonaws.com/main")
-	if len(env.Problems()) > 0 {
-		return nil, nil
-	}
-	poster, err := push.PosterForEndpoint(cfg, callback, push.PosterOptions{})
-	if err != nil {
+	publisher, err := function.Publisher(cfg, env)
+	if err != nil || publisher == nil {
 		return nil, err
 	}
-	log := function.Log()
-	return handler{&push.Publisher{Roster: roster, Poster: poster, Log: log}, log}.handle, nil
+	return handler{publisher, function.Log()}.handle, nil
 }
 
 type handler struct {
