@@ -92,7 +92,10 @@ func (s *inventory) restock(sku, name string, cents, left int) {
 	s.gatepost("invoke restock", fmt.Sprintf(`{"items":[{"sku":%q,"name":%q,"cents":%d,"left":%d}]}`, sku, name, cents, left))
 }
 
-// TestInventory orders in the example's shop with two browser tabs.
+// TestInventory orders in the example's shop with two browser tabs. The picture of
+// its README is made by
+//
+//	GATEPOST_PICTURE=$PWD/examples/inventory/picture.png go test ./e2e -run 'TestInventory$'
 func TestInventory(t *testing.T) {
 	t.Parallel()
 	if why := lacksChromium(); why != "" {

@@ -112,13 +112,13 @@ func (p *pushPeer) until(event string) []happening {
 		select {
 		case h, ok := <-p.happenings():
 			if !ok {
-				p.t.Fatalf("the client has ended; it told %+v", all)
+				p.t.Fatalf("%s has ended without %s", p.name, event)
 			}
 			if all = append(all, h); h.Event == event {
 				return all
 			}
 		case <-end:
-			p.t.Fatalf("no %s within %s; it told %+v", event, talkWithin, all)
+			p.t.Fatalf("%s has told no %s within %s, but %d others, at last %+v", p.name, event, talkWithin, len(all), all[max(0, len(all)-3):])
 		}
 	}
 }
@@ -256,12 +256,12 @@ func startPushProcess(t *testing.T, cmd *exec.Cmd, env ...string) peer {
 func startPushChromium(t *testing.T) peer {
 	mux := http.NewServeMux()
 	mux.Handle("/push/", http.StripPrefix("/push/", http.FileServerFS(js.Files)))
-	mux.Handle("/drive.js", http.FileServer(http.Dir(pushPrograms)))
+	mux.Handle("/drive.mjs", http.FileServer(http.Dir(pushPrograms)))
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.Write([]byte(`<!doctype html><title>push</title><script type="module">
 			import { Client } from "/push/client.js";
-			import { drive } from "/drive.js";
+			import { drive } from "/drive.mjs";
 			globalThis.act = drive(Client, WebSocket, (h) => tellGatepost(JSON.stringify(h)));
 		</script>`))
 	})

@@ -3,7 +3,7 @@
 import { createRequire } from "node:module";
 import readline from "node:readline";
 import { Client } from "../../../push/client/js/client.js";
-import { drive } from "./drive.js";
+import { drive } from "./drive.mjs";
 
 const modules = process.env.WS_MODULES;
 const WebSocket = modules ? createRequire(modules + "/")("ws") : globalThis.WebSocket;

@@ -52,7 +52,18 @@ export interface ClientEvents {
 }
 
 export declare const MAX_FRAME: number;
-export declare const DEFAULTS: Readonly<Required<Omit<ClientOptions, "WebSocket" | "random">>>;
+
+/** All that an option may hold when it is not switched off. */
+type Complete<Name extends keyof ClientOptions> = Readonly<Required<Exclude<NonNullable<ClientOptions[Name]>, false>>>;
+
+export declare const DEFAULTS: {
+  readonly backoff: Complete<"backoff">;
+  readonly connectTimeout: number;
+  readonly keepAlive: Complete<"keepAlive">;
+  readonly renew: Complete<"renew">;
+  readonly queue: Complete<"queue">;
+  readonly maxMessage: number;
+};
 
 export declare class SendError extends Error {
   readonly code: "closed" | "too-large" | "queue-full";
