@@ -227,7 +227,7 @@ func renewed(t *testing.T, d *demo) {
 	}
 	const messages = 20
 	for i := range messages {
-		d.gatepost("queue send", "socket-queue", text(i))
+		d.gatepost("queue send", "socket-queue", published(i))
 		time.Sleep(250 * time.Millisecond) // so that it takes longer than a few renewals
 	}
 	for _, p := range peers {
@@ -241,7 +241,7 @@ func (p *pushPeer) untilRenewed(times, messages int) {
 	p.t.Helper()
 	missing := make(map[string]bool)
 	for i := range messages {
-		missing[text(i)] = true
+		missing[published(i)] = true
 	}
 	for end := time.After(talkWithin); len(missing) > 0 || times > 0; {
 		select {
@@ -260,5 +260,5 @@ func (p *pushPeer) untilRenewed(times, messages int) {
 	}
 }
 
-// text is a message with a number.
-func text(i int) string { return fmt.Sprintf("message %d", i) }
+// published is the message that a client waits for under a number.
+func published(i int) string { return fmt.Sprintf("message %d", i) }
