@@ -31,7 +31,8 @@ type logs struct {
 	raw  syscall.RawConn
 	emit func(requestID string, line []byte)
 	done chan struct{}
-	init sync.Once // the lines of the init phase
+	init sync.Once        // the lines of the init phase
+	once func(fd uintptr) // readSome, made once: drain runs for every event
 
 	mu        sync.Mutex
 	requestID string
@@ -54,6 +55,7 @@ func newLogs(emit func(requestID string, line []byte)) (*logs, *os.File, error) 
 		return nil, nil, err
 	}
 	l := &logs{pipe: r, raw: raw, emit: emit, done: make(chan struct{})}
+	l.once = func(fd uintptr) { l.readSome(fd) }
 	go l.read()
 	return l, w, nil
 }
@@ -158,7 +160,7 @@ func (l *logs) ready() { l.init.Do(l.drain) }
 // drain gives out everything that was written before the call.
 func (l *logs) drain() {
 	// The error says that the pipe is closed: then all has been given out.
-	_ = l.raw.Control(func(fd uintptr) { l.readSome(fd) })
+	_ = l.raw.Control(l.once)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.flushLocked()
