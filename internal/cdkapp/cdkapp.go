@@ -32,8 +32,8 @@ type App struct {
 	Region, Account string
 	// Limit is how long the app may take; zero means five minutes.
 	Limit time.Duration
-	// Progress, when it is not nil, gets a sentence when the app starts, and one
-	// every ten seconds.
+	// Progress, when it is not nil, gets a sentence when the app starts, one every
+	// ten seconds, and one when it has ended well.
 	Progress func(sentence string)
 }
 
@@ -56,6 +56,7 @@ type config struct {
 	Build   string         `json:"build"`
 	Output  string         `json:"output"`
 	Context map[string]any `json:"context"`
+	Watch   watched        `json:"watch"`
 }
 
 // Synth runs the app and returns the folder of its cloud assembly. Its error
@@ -68,10 +69,11 @@ func (a App) Synth(ctx context.Context) (folder string, err error) {
 	if err := a.missing(c.App); err != nil {
 		return "", err
 	}
-	out, err := filepath.Abs(filepath.Join(a.Folder, cmp.Or(c.Output, defaultOutput)))
+	out, err := a.output(c)
 	if err != nil {
-		return "", fmt.Errorf("the folder of the app: %w", err)
+		return "", err
 	}
+	started := time.Now()
 	environment, done, err := a.environment(c, out)
 	if err != nil {
 		return "", err
@@ -87,8 +89,36 @@ func (a App) Synth(ctx context.Context) (folder string, err error) {
 			return "", err
 		}
 	}
-	if _, err := os.Stat(filepath.Join(out, "manifest.json")); err != nil {
+	if !hasFile(out, "manifest.json") {
 		return "", fmt.Errorf("the CDK app in %s has ended without a cloud assembly in %s; does it call app.synth()?", a.Folder, out)
+	}
+	a.tell(fmt.Sprintf("CDK: done after %s", time.Since(started).Round(100*time.Millisecond)))
+	return out, nil
+}
+
+// Output is the folder of the cloud assembly that the app has left when it ran
+// last. It is an error when there is none.
+func (a App) Output() (folder string, err error) {
+	c, err := a.config()
+	if err != nil {
+		return "", err
+	}
+	out, err := a.output(c)
+	if err == nil && !hasFile(out, "manifest.json") {
+		err = fmt.Errorf("the CDK app in %s has left no cloud assembly in %s", a.Folder, out)
+	}
+	return out, err
+}
+
+// output is the absolute path of the cloud assembly's folder.
+func (a App) output(c config) (string, error) {
+	out := cmp.Or(c.Output, defaultOutput)
+	if !filepath.IsAbs(out) {
+		out = filepath.Join(a.Folder, out)
+	}
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return "", fmt.Errorf("the folder of the app: %w", err)
 	}
 	return out, nil
 }
