@@ -86,6 +86,9 @@ func (s *Server) Apply(ctx context.Context, next *stack.Stack) ([]Applied, error
 	defer done()
 	cfg := s.cfg
 	cfg.Stack = next
+	if now := s.override.Load(); now != nil {
+		cfg.Override = *now
+	}
 	if cfg, err = cfg.ofStack(); err != nil {
 		return nil, err
 	}
@@ -105,6 +108,10 @@ func (s *Server) Apply(ctx context.Context, next *stack.Stack) ([]Applied, error
 	err = a.run(ctx)
 	return a.applied, err
 }
+
+// Override replaces Config.Override, from the next Apply on. It may be called
+// together with anything; the map must not be changed any more.
+func (s *Server) Override(by map[string]map[string]string) { s.override.Store(&by) }
 
 // application is one run of Apply.
 type application struct {

@@ -20,7 +20,7 @@ var floors = map[string]struct {
 	"stack":                            {2, "what a template declares, in those words"},
 	"internal/uuid":                    {0, "random identifiers"},
 	"internal/jsonpath":                {0, "JSON documents and paths into them"},
-	"internal/cdkapp":                  {0, "apps of the AWS CDK, run for their assembly"},
+	"internal/synth":                   {0, "programs that make templates: apps of the AWS CDK, the packaging of services"},
 	"internal/project":                 {0, "which file of a folder declares a system"},
 	"internal/watch":                   {0, "files that change"},
 	"internal/envfile":                 {0, "files of environment variables"},

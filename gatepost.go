@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/apigw"
@@ -140,7 +141,9 @@ const (
 
 // Server runs one stack. Make it with New.
 type Server struct {
-	cfg   Config
+	cfg      Config
+	override atomic.Pointer[map[string]map[string]string] // Config.Override as it is now
+
 	ready chan struct{}
 	house *house // set before ready is closed
 }

@@ -100,7 +100,7 @@ func TestDifference(t *testing.T) {
 // not say what becomes of it when a template changes.
 func TestDifferenceKnowsEveryPart(t *testing.T) {
 	compared := []string{"APIs", "Streams", "Functions", "Queues", "Topics", "Tables", "Mappings", "Schedules", "Subscriptions"}
-	noParts := []string{"Name", "Region", "Account", "Outputs", "Notices", "Files"}
+	noParts := []string{"Name", "Region", "Account", "Outputs", "Notices", "Files", "Folders"}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Stack]()) {
 		if !slices.Contains(compared, field.Name) && !slices.Contains(noParts, field.Name) {
 			t.Errorf("Difference does not compare Stack.%s, and Server.Apply does not change it", field.Name)

@@ -31,8 +31,13 @@ type Stack struct {
 	Subscriptions []Subscription `json:"subscriptions,omitempty"`
 	Outputs       []Output       `json:"outputs,omitempty"`
 	// Files are the absolute paths of the files that the stack was read from, the
-	// template and what it includes: what to watch, to know when to read it again.
+	// template and what it includes, and of settings beside them that need not be
+	// there: what to watch, to know when to read it again.
 	Files []string `json:"-"`
+	// Folders are the absolute paths of folders in which any file that is written
+	// makes the stack another one: that of a project of which the stack is what a
+	// build has left, for as long as nothing is newer.
+	Folders []string `json:"-"`
 	// Notices name everything of the template that will not run, one each.
 	Notices []Notice `json:"notices,omitempty"`
 }

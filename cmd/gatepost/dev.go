@@ -20,7 +20,7 @@ import (
 // places are the flags of every command that runs a system.
 type places struct {
 	Gateway   string   `default:"127.0.0.1:3001" placeholder:"HOST:PORT" help:"Where clients connect; a second API takes the next port, port 0 a free one."`
-	AWS       string   `name:"aws" default:"127.0.0.1:4566" placeholder:"HOST:PORT" help:"The AWS endpoint (SQS, DynamoDB)."`
+	AWS       string   `name:"aws" default:"127.0.0.1:4566" placeholder:"HOST:PORT" help:"The AWS endpoint (DynamoDB, SQS, SNS, Kinesis, Lambda)."`
 	Console   string   `default:"127.0.0.1:4400" placeholder:"HOST:PORT" help:"The admin API."`
 	Data      string   `placeholder:"DIR" help:"Folder for everything kept on disk; by default .gatepost beside the template."`
 	Ephemeral bool     `help:"Keep tables, queues and topics for this run only, in memory; what the data folder has stays as it is."`
@@ -75,7 +75,11 @@ func (c devCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	s, err := c.load(ctx, std)
+	declared, err := c.declaration(std)
+	if err != nil {
+		return err
+	}
+	s, err := declared.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,8 +91,13 @@ func (c devCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	r := running{places: c.places, from: c.Path, data: data, debug: debug, watch: !c.NoWatch, begun: begun}
-	r.load = func() (*stack.Stack, error) { return c.load(ctx, std) }
+	r := running{places: c.places, from: c.Path, data: data, debug: debug, begun: begun}
+	if declared.maker != nil {
+		r.begun = time.Now() // what the maker has written is no news
+	}
+	if !c.NoWatch {
+		r.declared = declared
+	}
 	return r.serve(ctx, std, s)
 }
 
@@ -105,9 +114,8 @@ type running struct {
 	places
 	from, data string // where the template is from, and the data folder
 	debug      map[string]gatepost.Debug
-	watch      bool                         // what it is made of is watched, and replaced
-	begun      time.Time                    // before anything of it was read
-	load       func() (*stack.Stack, error) // reads it again
+	begun      time.Time    // before anything of it was read
+	declared   *declaration // what is watched, to read it again; nil for nothing
 }
 
 // serve runs a stack until ctx ends and tells what happens.
@@ -160,8 +168,8 @@ func (r running) serve(ctx context.Context, std streams, s *stack.Stack) error {
 	}
 	following, stop := context.WithCancel(ctx)
 	var looping sync.WaitGroup
-	if r.watch {
-		looping.Go(func() { (&loop{server: server, show: show, begun: r.begun, stack: s, load: r.reload}).run(following) })
+	if r.declared != nil {
+		looping.Go(func() { (&loop{running: r, server: server, show: show, stack: s}).run(following) })
 	}
 	err = <-ended
 	stop()
@@ -170,19 +178,6 @@ func (r running) serve(ctx context.Context, std streams, s *stack.Stack) error {
 		fmt.Fprintln(std.out, "Everything has ended.")
 	}
 	return err
-}
-
-// reload reads the template again, and applies the flags to it.
-func (r running) reload() (*stack.Stack, error) {
-	s, err := r.load()
-	if err != nil {
-		return nil, err
-	}
-	if err := r.order(s); err != nil {
-		return nil, err
-	}
-	_, err = r.freeze(s)
-	return s, err
 }
 
 func (p places) logger(std streams) *slog.Logger {

@@ -14,13 +14,10 @@ import (
 // loop is the development loop: it watches what the running system is made of,
 // and has the server replace what has changed.
 type loop struct {
+	running
 	server *gatepost.Server
 	show   *narrator
-	// begun is when the template was read: what was written later is news.
-	begun time.Time
-	// stack is what the template said when it was read last, and load reads it.
-	stack *stack.Stack
-	load  func() (*stack.Stack, error)
+	stack  *stack.Stack // as it was read last
 
 	watcher *watch.Watcher
 	sources map[string][]gatepost.Source // by function
@@ -38,6 +35,9 @@ func (l *loop) run(ctx context.Context) {
 		return
 	}
 	l.show.printf("Watching %s; save to replace.\n", count(folders, "folder"))
+	if l.declared.maker != nil { // what was saved while it ran for the first time
+		l.handle(ctx, watch.Change{Paths: []string{l.declared.sources.Folder()}})
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,6 +57,9 @@ func (l *loop) follow(ctx context.Context, since time.Time) (folders int) {
 
 func (l *loop) roots() []watch.Root {
 	roots := l.templates()
+	if l.declared.maker != nil {
+		roots = append(roots, l.declared.made())
+	}
 	for _, name := range slices.Sorted(maps.Keys(l.sources)) {
 		for _, s := range l.sources[name] {
 			if r := watch.Root(s); !slices.Contains(roots, r) {
@@ -67,34 +70,46 @@ func (l *loop) roots() []watch.Root {
 	return roots
 }
 
-// templates are the files that the system is declared in.
-func (l *loop) templates() (roots []watch.Root) {
-	for _, file := range l.stack.Files {
-		roots = append(roots, watch.Root{Path: file})
+// templates are the files that the system is declared in, and those of its
+// variables.
+func (l *loop) templates() []watch.Root {
+	roots := l.declared.files(l.stack)
+	for _, file := range l.EnvFile {
+		roots = appendRoot(roots, file)
 	}
 	return roots
 }
 
 // handle replaces what a change touches.
 func (l *loop) handle(ctx context.Context, change watch.Change) {
-	begun := time.Now()
+	since := time.Now()
 	names := l.touched(change)
+	due := l.declared.due(ctx, change)
 	declared := slices.ContainsFunc(l.templates(), change.Has)
-	if declared {
-		l.reload(ctx)
+	switch {
+	case len(due) > 0:
+		l.show.printf("Changed: %s.\n", l.declared.list(due))
+		l.reload(ctx, l.declared.load)
+		since = time.Now() // what was made just now is in effect
+	case declared:
+		l.reload(ctx, l.declared.again)
 	}
 	if len(names) > 0 {
 		// Config.Built tells of failures.
 		_ = l.server.Rebuild(ctx, names...)
 	}
-	if declared || len(names) > 0 {
-		l.follow(ctx, begun)
+	if len(due) > 0 || declared || len(names) > 0 {
+		l.follow(ctx, since)
 	}
 }
 
-// reload reads the template again and applies what differs.
-func (l *loop) reload(ctx context.Context) {
-	next, err := l.load()
+// reload reads the template again, and the flags that are files, and applies what
+// differs.
+func (l *loop) reload(ctx context.Context, read func(context.Context) (*stack.Stack, error)) {
+	next, err := l.reread(ctx, read)
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		l.show.printf("The template cannot be used; everything goes on as it was.\n%v\n", err)
 		return
@@ -109,6 +124,26 @@ func (l *loop) reload(ctx context.Context) {
 	}
 	l.show.news(l.stack.Notices, next.Notices, len(applied) == 0)
 	l.stack = next
+}
+
+// reread reads the stack, and applies the flags to it.
+func (l *loop) reread(ctx context.Context, read func(context.Context) (*stack.Stack, error)) (*stack.Stack, error) {
+	s, err := read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.order(s); err != nil {
+		return nil, err
+	}
+	if _, err := l.freeze(s); err != nil {
+		return nil, err
+	}
+	variables, err := l.variables(s)
+	if err != nil {
+		return nil, err
+	}
+	l.server.Override(variables)
+	return s, nil
 }
 
 // touched are the functions whose code a change is in.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"text/tabwriter"
 	"time"
 
 	"github.com/gatepost-dev/gatepost"
@@ -63,7 +64,7 @@ func (n *narrator) ready(server *gatepost.Server, s *stack.Stack, from string, t
 		fmt.Fprintf(n.out, "  %-11s %s   (API %s)\n", "WebSocket", a.URL, a.Name)
 		fmt.Fprintf(n.out, "  %-11s %s/@connections/ID\n", "Callback", a.Callback)
 	}
-	fmt.Fprintf(n.out, "  %-11s %s   (SQS and DynamoDB, region %s)\n", "AWS", server.AWS(), s.Region)
+	fmt.Fprintf(n.out, "  %-11s %s   (DynamoDB, SQS, SNS, Kinesis, Lambda; region %s)\n", "AWS", server.AWS(), s.Region)
 	fmt.Fprintf(n.out, "  %-11s %s\n", "Admin API", server.Console())
 	fmt.Fprintf(n.out, "  %-11s %s%s\n", "Data", server.Data(), n.kept())
 	states := functionStates(server)
@@ -102,9 +103,11 @@ func printOutputs(out io.Writer, s *stack.Stack) {
 		return
 	}
 	fmt.Fprintln(out, "\nOutputs, as they would be on AWS:")
+	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
 	for _, o := range s.Outputs {
-		fmt.Fprintf(out, "  %s = %s\n", o.Name, o.Value)
+		fmt.Fprintf(w, "  %s\t= %s\n", o.Name, o.Value)
 	}
+	w.Flush()
 }
 
 // nextSteps are the lines that a user types next.

@@ -3,11 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"os"
-	"path/filepath"
 
-	"github.com/gatepost-dev/gatepost/internal/cdkapp"
 	"github.com/gatepost-dev/gatepost/internal/serverless"
 	"github.com/gatepost-dev/gatepost/internal/template"
 	"github.com/gatepost-dev/gatepost/stack"
@@ -21,14 +18,24 @@ type source struct {
 	ConfigEnv string   `placeholder:"NAME" help:"The environment of the samconfig.toml beside the template; by default 'default'."`
 	Stack     []string `sep:"none" placeholder:"NAME" help:"A stack or a stage of a CDK app, with what it depends on; may be repeated. By default all stacks that are not in stages."`
 	Region    string   `placeholder:"NAME" help:"The region that AWS::Region resolves to; by default that of a serverless.yml, else $AWS_REGION, else us-east-1."`
-	Stage     string   `placeholder:"NAME" help:"The stage of a serverless.yml, over its own."`
+	Stage     string   `placeholder:"NAME" help:"The stage of a serverless.yml, over its own; of an API with several stages the one to serve, instead of the first."`
+	Package   bool     `help:"Have the Serverless Framework of the project (or osls, its fork) package a serverless.yml, and run what it makes: for plugins that change it, serverless.ts and serverless.js."`
 	Option    []string `sep:"none" placeholder:"KEY=VALUE" help:"What ${opt:KEY} in a serverless.yml gives; may be repeated."`
 }
 
-// load reads the template into a stack. A CDK app runs first, and tells of its
-// progress.
+// load reads the template into a stack. A program that makes the template runs
+// first, and tells of its progress.
 func (s source) load(ctx context.Context, std streams) (*stack.Stack, error) {
-	path, opts, err := s.prepared(ctx, std)
+	path, err := s.made(ctx, std)
+	if err != nil {
+		return nil, err
+	}
+	return s.read(path)
+}
+
+// read reads the template at a path into a stack.
+func (s source) read(path string) (*stack.Stack, error) {
+	opts, err := s.options()
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +52,7 @@ func (s source) load(ctx context.Context, std streams) (*stack.Stack, error) {
 // service is how a serverless.yml is loaded.
 func (s source) service(opts template.Options) (serverless.Options, error) {
 	given, err := pairs(s.Option)
-	opts.Region = s.Region // else that of the file
+	opts.Region, opts.Stage = s.Region, "" // else those of the file
 	return serverless.Options{Options: opts, Stage: s.Stage, CLI: given}, err
 }
 
@@ -54,18 +61,14 @@ func (s source) region() string {
 	return cmp.Or(s.Region, os.Getenv("AWS_REGION"), "us-east-1")
 }
 
-// prepared is what is to be loaded and how.
-func (s source) prepared(ctx context.Context, std streams) (path string, opts template.Options, err error) {
+// options are how a template is loaded.
+func (s source) options() (opts template.Options, err error) {
 	parameters, err := pairs(s.Parameter)
 	if err != nil {
-		return "", opts, err
+		return opts, err
 	}
 	values, err := s.values()
-	if err != nil {
-		return "", opts, err
-	}
-	path, err = s.synthesized(ctx, std)
-	return path, template.Options{Region: s.region(), Parameters: parameters, Values: values, ConfigEnv: s.ConfigEnv, Stacks: s.Stack}, err
+	return template.Options{Region: s.region(), Parameters: parameters, Values: values, ConfigEnv: s.ConfigEnv, Stacks: s.Stack, Stage: s.Stage}, err
 }
 
 // values reads --values, or returns nil.
@@ -74,22 +77,4 @@ func (s source) values() (*template.Values, error) {
 		return nil, nil
 	}
 	return template.ReadValues(s.Values)
-}
-
-// defaultAccount is what AWS::AccountId gives.
-const defaultAccount = "000000000000"
-
-// synthesized is the path of the template: for a CDK app the assembly that it
-// makes now, else the path as it was given.
-func (s source) synthesized(ctx context.Context, std streams) (string, error) {
-	path := cmp.Or(s.Path, ".")
-	if !template.IsApp(path) {
-		return path, nil
-	}
-	folder := path
-	if filepath.Base(path) == "cdk.json" {
-		folder = filepath.Dir(path)
-	}
-	tell := func(sentence string) { fmt.Fprintln(std.err, sentence) }
-	return cdkapp.App{Folder: folder, Region: s.region(), Account: defaultAccount, Progress: tell}.Synth(ctx)
 }

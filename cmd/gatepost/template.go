@@ -27,7 +27,11 @@ func (c templateCommand) Run(ctx context.Context, std streams) error {
 	if _, err := c.find(std.err, "Reading"); err != nil {
 		return err
 	}
-	path, opts, err := c.prepared(ctx, std)
+	path, err := c.made(ctx, std)
+	if err != nil {
+		return err
+	}
+	opts, err := c.options()
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -84,7 +86,15 @@ func findingsOf(s *stack.Stack, err error) findings {
 	found.Notices = append(found.Notices, s.Notices...)
 	found.Warnings = append(found.Warnings, warningsOf(s)...)
 	shown.Notices = nil
+	listed(&shown.APIs, &shown.Functions, &shown.Queues, &shown.Tables, &shown.Mappings)
 	return found
+}
+
+// listed makes lists of nothing of those that are not there, as JSON's readers
+// expect them.
+func listed(apis *[]apigw.API, functions *[]stack.Function, queues *[]stack.Queue, tables *[]stack.Table, mappings *[]stack.EventSourceMapping) {
+	*apis, *functions, *queues = append([]apigw.API{}, *apis...), append([]stack.Function{}, *functions...), append([]stack.Queue{}, *queues...)
+	*tables, *mappings = append([]stack.Table{}, *tables...), append([]stack.EventSourceMapping{}, *mappings...)
 }
 
 // warningsOf are the sentences about what will hardly work.
@@ -106,7 +116,7 @@ func printParts(out io.Writer, s *stack.Stack, state func(function string) strin
 	if state == nil {
 		state = func(function string) string { return runtimeOf(s, function) }
 	}
-	for _, print := range []func(io.Writer, *stack.Stack, func(string) string){printRoutes, printMappings, printSchedules, printQueues, printTables, printStreams} {
+	for _, print := range []func(io.Writer, *stack.Stack, func(string) string){printRoutes, printMappings, printSchedules, printFunctions, printQueues, printTopics, printTables, printStreams} {
 		w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 		print(w, s, state)
 		w.Flush()
@@ -233,6 +243,49 @@ func printSchedules(w io.Writer, s *stack.Stack, _ func(string) string) {
 	}
 }
 
+// printFunctions prints the functions that no route and no trigger names: who
+// decides about clients, and who is invoked by name.
+func printFunctions(w io.Writer, s *stack.Stack, state func(string) string) {
+	named := make(map[string]bool)
+	authorizer := make(map[string]bool)
+	for _, a := range s.APIs {
+		for _, r := range a.Routes {
+			if r.Integration != nil {
+				named[r.Integration.Function] = true
+			}
+			if r.Authorization == apigw.AuthorizationCustom {
+				authorizer[r.Authorizer.Function] = true
+			}
+		}
+	}
+	for _, m := range s.Mappings {
+		named[m.Function] = true
+	}
+	for _, sub := range functionsOfTopics(s) {
+		named[lastPart(sub.Endpoint)] = true
+	}
+	title := "\nFUNCTION\tCALLED BY\tCODE\n"
+	for i := range s.Functions {
+		name := s.Functions[i].Name
+		if named[name] {
+			continue
+		}
+		by := "name"
+		if authorizer[name] {
+			by = "the gateway, to authorize"
+		} else if slices.ContainsFunc(s.Schedules, func(c stack.Schedule) bool { return calls(c, name) }) {
+			by = "schedule"
+		}
+		fmt.Fprintf(w, "%s%s\t%s\t%s\n", title, name, by, state(name))
+		title = ""
+	}
+}
+
+// calls reports whether a schedule calls a function.
+func calls(c stack.Schedule, function string) bool {
+	return slices.ContainsFunc(c.Targets, func(t stack.ScheduleTarget) bool { return lastPart(t.ARN) == function })
+}
+
 func printQueues(w io.Writer, s *stack.Stack, _ func(string) string) {
 	if len(s.Queues) == 0 {
 		return
@@ -244,6 +297,22 @@ func printQueues(w io.Writer, s *stack.Stack, _ func(string) string) {
 			dead = fmt.Sprintf("to %s after %s", queueName(s, q.Redrive.DeadLetterARN), count(q.Redrive.MaxReceiveCount, "receive"))
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", q.Name, q.VisibilityTimeout, dead)
+	}
+}
+
+func printTopics(w io.Writer, s *stack.Stack, _ func(string) string) {
+	if len(s.Topics) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nTOPIC\tDELIVERS TO")
+	for _, t := range s.Topics {
+		var to []string
+		for _, sub := range s.Subscriptions {
+			if sub.TopicARN == t.ARN {
+				to = append(to, sub.Protocol+" "+lastPart(sub.Endpoint))
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\n", t.Name, cmp.Or(strings.Join(to, ", "), "nobody yet"))
 	}
 }
 

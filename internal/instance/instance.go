@@ -25,7 +25,7 @@ type Run struct {
 	PID int `json:"pid"`
 	// APIs are keyed by the API's name.
 	APIs map[string]API `json:"apis"`
-	// AWS is the URL of the AWS endpoint (SQS, DynamoDB).
+	// AWS is the URL of the AWS endpoint (DynamoDB, SQS, SNS, Kinesis, Lambda).
 	AWS string `json:"aws"`
 	// Console is the URL of the console and the admin API.
 	Console string `json:"console"`

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -52,6 +53,7 @@ var forms = []struct {
 }{
 	{"template.yaml", SAM, false}, {"template.yml", SAM, false}, {"template.json", SAM, false},
 	{"serverless.yml", Serverless, false}, {"serverless.yaml", Serverless, false}, {"serverless.json", Serverless, false},
+	{"serverless.ts", Serverless, false}, {"serverless.js", Serverless, false},
 	{"cdk.json", CDKApp, false},
 	{filepath.Join("cdk.out", "manifest.json"), CDKOutput, true},
 	{filepath.Join(".aws-sam", "build", "template.yaml"), SAMBuild, true},
@@ -118,7 +120,7 @@ func choose(all []Found, folder, where string) (Found, error) {
 func noun(k Kind) string {
 	switch k {
 	case Serverless:
-		return "serverless.yml"
+		return "service"
 	case CDKApp:
 		return "CDK app"
 	case CDKOutput:
@@ -134,7 +136,7 @@ func candidates(folder string) (all []Found) {
 		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if form.output && len(all) > 0 {
+		if form.output && len(all) > 0 || form.kind == Serverless && slices.ContainsFunc(all, isService) {
 			continue
 		}
 		found := Found{Path: path, Kind: form.kind, Folder: folder}
@@ -152,6 +154,10 @@ func candidates(folder string) (all []Found) {
 	}
 	return all
 }
+
+// isService reports whether a project is a service: of several configurations the
+// framework takes the first.
+func isService(f Found) bool { return f.Kind == Serverless }
 
 // mostOfTemplate is how much of a file is read to tell what it is, in bytes.
 const mostOfTemplate = 1 << 20

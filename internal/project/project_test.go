@@ -21,7 +21,9 @@ func TestFind(t *testing.T) {
 	}{
 		{"a SAM template", map[string]string{"template.yaml": samText, "main.go": "", "deploy/template.yaml": cfnText}, "template.yaml (SAM): the only template here", ""},
 		{"CloudFormation in JSON", map[string]string{"template.json": `{"Resources": {}}`}, "template.json (CloudFormation): the only template here", ""},
-		{"a serverless.yml", map[string]string{"serverless.yml": "service: a"}, "serverless.yml (Serverless Framework): the only serverless.yml here", ""},
+		{"a serverless.yml", map[string]string{"serverless.yml": "service: a"}, "serverless.yml (Serverless Framework): the only service here", ""},
+		{"a configuration that is a program", map[string]string{"serverless.ts": ""}, "serverless.ts (Serverless Framework): the only service here", ""},
+		{"the framework's first configuration", map[string]string{"serverless.yml": "service: a", "serverless.ts": ""}, "serverless.yml (Serverless Framework): the only service here", ""},
 		{"a CDK app with its output", map[string]string{"cdk.json": "{}", "cdk.out/manifest.json": "{}"}, "cdk.json (CDK app): the only CDK app here", ""},
 		{"CDK's output alone", map[string]string{"cdk.out/manifest.json": "{}"}, "cdk.out (CDK's output): the only output of CDK here", ""},
 		{"a template and its build", map[string]string{"template.yaml": samText, ".aws-sam/build/template.yaml": samText}, "template.yaml (SAM): the only template here", ""},

@@ -104,7 +104,7 @@ func (s *service) locateScript(f *function, handler *template.Value) string {
 	}
 	for _, ext := range []string{".ts", ".tsx", ".mts", ".cts", ".jsx"} {
 		if isFile(s.at(module + ext)) {
-			s.problem(handler.Place, "%s must become JavaScript, and nothing has been built yet; run \"serverless package\", and Gatepost takes what it leaves in .serverless", module+ext)
+			s.problem(handler.Place, "%s must become JavaScript, and nothing has been built yet; give --package, with which the framework packages the service first, or run \"serverless package\", and Gatepost takes what it leaves in .serverless", module+ext)
 			break
 		}
 	}

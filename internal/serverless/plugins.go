@@ -32,22 +32,22 @@ var remedies = map[string]string{
 	"serverless-plugin-typescript":            builds,
 	"serverless-jetpack":                      builds,
 	"serverless-rust":                         builds,
-	"serverless-python-requirements":          "packages are not installed by Gatepost: install them with pip into the Python that runs the functions, or run \"serverless package\" and name the file in .serverless",
+	"serverless-python-requirements":          "packages are not installed by Gatepost: install them with pip into the Python that runs the functions, or give --package, with which the framework packages the service first",
 	"serverless-step-functions":               "state machines are not run",
 	"serverless-appsync-plugin":               "AppSync is not run",
 	"serverless-apigateway-service-proxy":     "its integrations are not made; write them as AWS::ApiGatewayV2::Integration under resources",
-	"serverless-plugin-ifelse":                "it changes the configuration, which Gatepost does not do; run \"serverless package\" and name the file in .serverless",
+	"serverless-plugin-ifelse":                "it changes the configuration, which Gatepost does not do; give --package, with which the framework packages the service first",
 	"serverless-plugin-scripts":               "its scripts are not run",
 	"serverless-plugin-additional-stacks":     "its additional stacks are left out; give each to Gatepost by itself",
 	"serverless-nested-stack":                 "its stacks are left out; give each to Gatepost by itself",
-	"serverless-multi-region-plugin":          "it changes the template; run \"serverless package\" and name the file in .serverless",
+	"serverless-multi-region-plugin":          "it changes the template; give --package, with which the framework packages the service first",
 	"serverless-plugin-conditional-functions": "its conditions are not looked at: all functions are there",
 	"serverless-vpc-plugin":                   "no network is made",
 	"serverless-domain-manager":               "the custom domain is left out; clients connect to the gateway's address",
 }
 
 // builds is what to do about a plugin that makes JavaScript of something else.
-const builds = "code is not bundled by Gatepost; where a handler has no JavaScript beside it, what the plugin or \"serverless package\" has left in .esbuild, .webpack, .build or .serverless is used"
+const builds = "code is not bundled by Gatepost; where a handler has no JavaScript beside it, what the plugin or \"serverless package\" has left in .esbuild, .webpack, .build or .serverless is used; --package has the framework make it"
 
 // readPlugins reads plugins, a list or a map with modules, and says of each what
 // it means here.
@@ -72,9 +72,9 @@ func (s *service) readPlugins() {
 		case isHarmless(name):
 			s.noteInert(p.Place, "the plugin "+name+" is not needed here")
 		case strings.HasPrefix(name, "."):
-			s.note(p.Place, "the plugin "+template.Quote(name)+" is a program of this project, which Gatepost does not run; if it changes the configuration, run \"serverless package\" and name the file in .serverless")
+			s.note(p.Place, "the plugin "+template.Quote(name)+" is a program of this project, which Gatepost does not run; if it changes the configuration, give --package, with which the framework packages the service first")
 		default:
-			s.note(p.Place, "the plugin "+template.Quote(name)+" is not known to Gatepost and is not run; if it changes the configuration, run \"serverless package\" and name the file in .serverless")
+			s.note(p.Place, "the plugin "+template.Quote(name)+" is not known to Gatepost and is not run; if it changes the configuration, give --package, with which the framework packages the service first")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package serverless
 
 import (
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -23,6 +24,7 @@ type service struct {
 	// stageName and regionName are computed when they are first asked for.
 	stageName, regionName string
 	env                   map[string]string
+	envFiles              []string // that were looked for
 	plugins               map[string]bool
 	// newest is the time of the newest Go source, makefile the build lines of the
 	// Makefile, once they were looked for.
@@ -91,6 +93,7 @@ func (s *service) compile() template.Made {
 	}
 	made.Generated = s.resources.generated
 	made.Notices = s.notices
+	made.Files = append(slices.Sorted(maps.Keys(s.files)), s.envFiles...)
 	return made
 }
 
@@ -183,12 +186,7 @@ func (s *service) templateOptions(made template.Made) template.Options {
 	if opts.StackName == "" {
 		opts.StackName = stackName(s.word(s.provider.Get("stackName"), s.name+"-"+s.stage()))
 	}
-	opts.Parameters = make(map[string]string)
-	for name, value := range s.opts.Parameters {
-		if made.Root.Get("Parameters").Get(name) != nil {
-			opts.Parameters[name] = value
-		}
-	}
+	opts.Parameters = declaredOf(s.opts.Parameters, made.Root)
 	return opts
 }
 
@@ -228,7 +226,9 @@ func (s *service) dotenv() map[string]string {
 		return s.env
 	}
 	for _, name := range []string{".env", ".env." + s.stage()} {
-		settings, err := envfile.Read(filepath.Join(s.dir, name))
+		file := filepath.Join(s.dir, name)
+		s.envFiles = append(s.envFiles, file)
+		settings, err := envfile.Read(file)
 		if err != nil {
 			continue // a file that is not there sets nothing
 		}

@@ -89,6 +89,8 @@ type apiParts struct {
 	// routeSettings are the stage's, by route key; they are read once the routes
 	// are known.
 	routeSettings *properties
+	// stage is the resource of the stage that is served, if there is one.
+	stage *resource
 	// deployedStage is the stage that a Deployment names.
 	deployedStage string
 	// models are the API's models by name, in modelOrder.

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/gatepost-dev/gatepost/apigw"
-	"github.com/gatepost-dev/gatepost/internal/cdkapp"
+	"github.com/gatepost-dev/gatepost/internal/synth"
 	"github.com/gatepost-dev/gatepost/stack"
 )
 
@@ -18,7 +18,7 @@ func TestCDKSynth(t *testing.T) {
 	if folder == "" {
 		t.Skip("CDK_APP is not set: `make cdk` installs aws-cdk-lib with npm (of Node.js 20 or newer) and sets it.")
 	}
-	out, err := cdkapp.App{Folder: folder, Region: "us-east-1", Account: "000000000000", Progress: func(s string) { t.Log(s) }}.Synth(t.Context())
+	out, err := synth.App{Folder: folder, Region: "us-east-1", Account: "000000000000", Progress: func(s string) { t.Log(s) }}.Synth(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,9 @@ type Options struct {
 	// Stacks choose among the stacks of a CDK app, by the stack's name, its path
 	// (Stage/Stack) or its stage; empty takes all of them that are not in stages.
 	Stacks []string
+	// Stage is the stage to serve of APIs that have several, by its name; empty
+	// takes the first.
+	Stage string
 	// Values answer what AWS would look up elsewhere; nil knows nothing.
 	Values *Values
 }
@@ -113,8 +116,9 @@ func readDocument(file string, opts Options) (document, error) {
 	if opts, err = opts.withDefaults(dir); err != nil {
 		return document{}, err
 	}
-	d := document{file: file, dir: dir, opts: opts, configured: config.parameters}
+	d := document{file: file, dir: dir, opts: opts, configured: config.parameters, others: []string{filepath.Join(dir, samConfigFile)}}
 	if built := freshBuild(file); built != "" {
+		d.others, d.folders = append(d.others, file), []string{dir}
 		d.file, d.dir, d.note = built, filepath.Dir(built), "this template and its code are what sam build has made: nothing has changed since"
 	}
 	d.root, d.repeated, err = parseFile(d.file)
@@ -274,6 +278,9 @@ type document struct {
 	files   map[*node]string
 	made    map[string]bool
 	notices []stack.Notice
+	// others are files without a tree that were read too, or looked for; folders
+	// are those in which a newer file makes the template another.
+	others, folders []string
 }
 
 // sections are the parts that a template may have; the ones that are false

@@ -25,11 +25,18 @@ func (l *loader) noteTemplate(line int, text string) {
 
 // addNotice keeps a notice once.
 func (s *system) addNotice(n stack.Notice) {
+	if len(n.Type) > maxTypeName {
+		n.Type = strings.ToValidUTF8(n.Type[:maxTypeName], "") + "…"
+	}
 	if !s.noted[n] {
 		s.noted[n] = true
 		s.stack.Notices = append(s.stack.Notices, n)
 	}
 }
+
+// maxTypeName is how much of a type's name a notice shows, in bytes; AWS's own are
+// shorter.
+const maxTypeName = 204
 
 // sortNotices puts the notices into the order of the templates.
 func (s *system) sortNotices() {

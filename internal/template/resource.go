@@ -113,11 +113,17 @@ func (e *evaluator) nameOf(r *resource, property string) (string, error) {
 // longestName holds how long names may be that are shorter than logical ids.
 var longestName = map[string]int{"FunctionName": 64, "QueueName": 75, "RoleName": 64}
 
+// shortestTable is how short the name of a table may be; a logical id may be
+// shorter.
+const shortestTable = 3
+
 // defaultName is the logical id, cut as AWS cuts it. In a nested stack the names
 // of the stacks around it come first, because logical ids may repeat there.
 func (e *evaluator) defaultName(logicalID, property string) string {
 	name, most := e.prefix+logicalID, longestName[property]
 	switch {
+	case property == "TableName" && len(name) < shortestTable:
+		return name + "-table"
 	case most == 0 || len(name) <= most:
 		return name
 	case e.prefix == "":

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -13,8 +14,8 @@ import (
 
 var stageNameForm = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
 
-// loadStage reads AWS::ApiGatewayV2::Stage. The first stage of an API is the
-// one that is served.
+// loadStage reads AWS::ApiGatewayV2::Stage. Of several stages of an API the one
+// that is asked for is served, else the first.
 func (a *apiLoader) loadStage(r *resource) {
 	p := a.properties(r)
 	parts := a.apiOf(p)
@@ -26,10 +27,15 @@ func (a *apiLoader) loadStage(r *resource) {
 	if name == "" || !a.checkStageName(p.raw("StageName"), name) {
 		return
 	}
-	if first := parts.api.Stage.Name; first != "" {
-		a.note(r, r.line, "only the first stage of an API is served, here "+first+"; the stage "+name+" is left out")
+	switch first := parts.api.Stage.Name; {
+	case first == "":
+	case name == a.opts.Stage && first != name:
+		a.noteStage(parts.stage, name, first)
+	default:
+		a.noteStage(r, first, name)
 		return
 	}
+	parts.stage = r
 	parts.api.Stage = apigw.Stage{Name: name, Variables: p.textMap("StageVariables")}
 	a.noteVariables(p, parts.api.Stage.Variables)
 	if settings := p.nested("DefaultRouteSettings"); settings != nil {
@@ -37,6 +43,11 @@ func (a *apiLoader) loadStage(r *resource) {
 	}
 	parts.routeSettings = p.nested("RouteSettings")
 	p.rest([]string{"AccessLogSettings", "AccessPolicyId", "AutoDeploy", "ClientCertificateId", "DeploymentId"}, nil)
+}
+
+// noteStage tells of a stage that is left out.
+func (a *apiLoader) noteStage(r *resource, served, other string) {
+	a.note(r, r.line, "one stage of an API is served, here "+served+"; the stage "+other+" is left out (--stage "+other+" takes it instead)")
 }
 
 func (a *apiLoader) checkStageName(n *node, name string) bool {
@@ -130,10 +141,18 @@ func (a *apiLoader) settleStages() {
 		if stage.Name == "" {
 			stage.Name = parts.deployedStage
 		}
+		parts.unstaged(a)
 		if stage.Name == "" {
 			stage.Name = defaultStage
 			a.note(parts.resource, parts.resource.line, "the API has no stage, and AWS would not serve it; here its stage is called default. Declare an AWS::ApiGatewayV2::Stage")
 		}
+	}
+}
+
+// unstaged tells that an API has not the stage that is asked for.
+func (parts *apiParts) unstaged(a *apiLoader) {
+	if asked := a.opts.Stage; asked != "" && parts.api.Stage.Name != asked {
+		a.note(parts.resource, parts.resource.line, "the API has no stage "+quote(asked)+", which was asked for; its stage "+cmp.Or(parts.api.Stage.Name, defaultStage)+" is served")
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -85,20 +84,30 @@ func newSystem(documents []document) (*system, error) {
 		return nil, fmt.Errorf("%s: %w", documents[0].file, err)
 	}
 	s.noteFiles()
+	for _, d := range documents {
+		s.stack.Files = appendAbsolute(s.stack.Files, d.others...)
+		s.stack.Folders = appendAbsolute(s.stack.Folders, d.folders...)
+	}
 	return s, nil
 }
 
 // noteFiles tells of the files that the stack was read from.
 func (s *system) noteFiles() {
 	for _, file := range slices.SortedFunc(maps.Keys(s.order), func(a, b string) int { return cmp.Compare(s.order[a], s.order[b]) }) {
-		abs, err := filepath.Abs(file)
-		if err != nil {
-			continue
-		}
-		if info, err := os.Stat(abs); err == nil && info.Mode().IsRegular() {
-			s.stack.Files = append(s.stack.Files, abs)
+		if isFile(file) {
+			s.stack.Files = appendAbsolute(s.stack.Files, file)
 		}
 	}
+}
+
+// appendAbsolute adds the absolute paths that are not there yet.
+func appendAbsolute(all []string, paths ...string) []string {
+	for _, path := range paths {
+		if abs, err := filepath.Abs(path); err == nil && !slices.Contains(all, abs) {
+			all = append(all, abs)
+		}
+	}
+	return all
 }
 
 // add reads the sections of one template, so that others can refer to it. It

@@ -149,6 +149,9 @@ type Made struct {
 	Generated map[string]bool
 	// Notices come before those of the template itself.
 	Notices []stack.Notice
+	// Files are further files that were read, or would have been had they been
+	// there.
+	Files []string
 }
 
 // LoadValue is LoadBytes for a template that was made of another format.
@@ -180,7 +183,7 @@ func (m Made) document(dir string, opts Options) (document, error) {
 	}
 	nodes := &maker{builder: builder{file: m.File}, files: make(map[*node]string)}
 	root, err := nodes.nodeOf(m.Root)
-	return document{file: m.File, dir: dir, root: root, opts: opts, files: nodes.files, made: m.Generated, notices: m.Notices}, err
+	return document{file: m.File, dir: dir, root: root, opts: opts, files: nodes.files, made: m.Generated, notices: m.Notices, others: m.Files}, err
 }
 
 // maker builds the nodes of a template that was made of other files.

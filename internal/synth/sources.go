@@ -1,4 +1,4 @@
-package cdkapp
+package synth
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	"strings"
 )
 
-// Sources says which files an app is made of. It is as "cdk watch" has it: the
-// files below the app's folder that "watch" in cdk.json includes (by default all)
+// Sources says which files an app or a service is made of. Of an app it is as
+// "cdk watch" has it: the files below its folder that "watch" in cdk.json includes (by default all)
 // and does not exclude, and never hidden files, node_modules and the cloud
 // assembly. In two points it says more: cdk.json and cdk.context.json always
 // count, and a pattern for all JavaScript leaves out what is compiled from a file
@@ -26,10 +26,8 @@ type Sources struct {
 	folder           string // absolute, as output is
 	output           string
 	include, exclude []glob
+	always           []string // names that count whatever the patterns say
 }
-
-// always are files that count whatever cdk.json says of them.
-var always = []string{"cdk.json", "cdk.context.json"}
 
 // Sources reads cdk.json for what the app is made of.
 func (a App) Sources() (Sources, error) {
@@ -41,7 +39,7 @@ func (a App) Sources() (Sources, error) {
 	if err != nil {
 		return Sources{}, fmt.Errorf("the folder of the app: %w", err)
 	}
-	s := Sources{folder: folder}
+	s := Sources{folder: folder, always: []string{"cdk.json", "cdk.context.json"}}
 	if s.output, err = a.output(c); err != nil {
 		return Sources{}, err
 	}
@@ -63,7 +61,7 @@ func (s Sources) Has(file string) bool {
 	}
 	name := filepath.ToSlash(relative)
 	switch {
-	case slices.Contains(always, name):
+	case slices.Contains(s.always, name):
 		return true
 	case slices.ContainsFunc(strings.Split(name, "/"), unseen):
 		return false

@@ -1,4 +1,4 @@
-package cdkapp
+package synth
 
 import (
 	"os"

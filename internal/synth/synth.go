@@ -1,12 +1,14 @@
-// Package cdkapp runs the apps of the AWS CDK, as its command line does for
-// "cdk synth": the command of cdk.json gets its context and the folder for its
-// cloud assembly in its environment. Nothing of the CDK's command line is needed,
-// and nothing is looked up on AWS.
+// Package synth runs programs that make templates: the apps of the AWS CDK, and
+// the packaging of the Serverless Framework. It knows which files they are made
+// of, to tell when they have to run again.
 //
-// The rules come from the CDK developer guide ("cdk.json", "Context values") and
+// An app of the CDK runs as its command line has it for "cdk synth": the command
+// of cdk.json gets its context and the folder for its cloud assembly in its
+// environment. Nothing of that command line is needed, and nothing is looked up on
+// AWS. The rules come from the CDK developer guide ("cdk.json", "Context values") and
 // from what the command line documents of the variables CDK_OUTDIR,
 // CDK_CONTEXT_JSON, CDK_DEFAULT_ACCOUNT and CDK_DEFAULT_REGION.
-package cdkapp
+package synth
 
 import (
 	"cmp"
@@ -19,7 +21,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -41,8 +42,6 @@ type App struct {
 const defaultOutput = "cdk.out"
 
 const (
-	defaultLimit = 5 * time.Minute
-	tick         = 10 * time.Second
 	// maxConfig bounds cdk.json and cdk.context.json, in bytes.
 	maxConfig = 4 << 20
 	// maxVariable is how much context goes into a variable; the system takes
@@ -79,20 +78,19 @@ func (a App) Synth(ctx context.Context) (folder string, err error) {
 		return "", err
 	}
 	defer done()
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(a.Limit, defaultLimit))
-	defer cancel()
+	p := program{name: "the CDK app in " + a.Folder, brand: "CDK", folder: a.Folder, environment: environment, limit: cmp.Or(a.Limit, defaultLimit), tell: a.Progress}
 	for _, command := range []string{c.Build, c.App} {
 		if command == "" {
 			continue
 		}
-		if err := a.run(ctx, command, environment); err != nil {
+		if err := p.run(ctx, command, "sh", "-c", command); err != nil {
 			return "", err
 		}
 	}
 	if !hasFile(out, "manifest.json") {
 		return "", fmt.Errorf("the CDK app in %s has ended without a cloud assembly in %s; does it call app.synth()?", a.Folder, out)
 	}
-	a.tell(fmt.Sprintf("CDK: done after %s", time.Since(started).Round(100*time.Millisecond)))
+	p.done(started)
 	return out, nil
 }
 
@@ -254,64 +252,3 @@ func overflow(text []byte) (string, error) {
 	}
 	return f.Name(), nil
 }
-
-// run runs one command in the app's folder and tells how it goes.
-func (a App) run(ctx context.Context, command string, environment []string) error {
-	said := &lastBytes{}
-	cmd := exec.CommandContext(ctx, "sh", "-c", command)
-	cmd.Dir, cmd.Env = a.Folder, environment
-	cmd.Stdout, cmd.Stderr = said, said
-	// The processes that it has started end with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	a.tell("CDK: " + command)
-	ended := make(chan error, 1)
-	started := time.Now()
-	go func() { ended <- cmd.Run() }()
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	for {
-		select {
-		case err := <-ended:
-			return a.outcome(ctx, command, err, said)
-		case <-ticker.C:
-			a.tell(fmt.Sprintf("CDK: still running after %s", time.Since(started).Round(time.Second)))
-		}
-	}
-}
-
-func (a App) tell(sentence string) {
-	if a.Progress != nil {
-		a.Progress(sentence)
-	}
-}
-
-// outcome is the error of a command that failed.
-func (a App) outcome(ctx context.Context, command string, err error, said *lastBytes) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("the CDK app in %s has not ended within %s (%s):\n%s", a.Folder, cmp.Or(a.Limit, defaultLimit), command, said)
-	case ctx.Err() != nil:
-		return fmt.Errorf("the CDK app in %s: %w", a.Folder, ctx.Err())
-	}
-	return fmt.Errorf("the CDK app in %s failed (%s): %w\n%s", a.Folder, command, err, said)
-}
-
-// lastBytes keeps the end of what is written to it, where programs say why they
-// gave up.
-type lastBytes struct{ kept []byte }
-
-const maxOutput = 16 << 10
-
-func (l *lastBytes) Write(p []byte) (int, error) {
-	l.kept = append(l.kept, p...)
-	if over := len(l.kept) - maxOutput; over > 0 {
-		l.kept = append(l.kept[:0], l.kept[over:]...)
-	}
-	return len(p), nil
-}
-
-func (l *lastBytes) String() string { return strings.TrimSpace(string(l.kept)) }
