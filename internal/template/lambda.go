@@ -29,7 +29,9 @@ func lambdaTypes() map[string]resourceType {
 		}},
 		"AWS::Lambda::EventInvokeConfig": {ref: func(e *evaluator, r *resource) (string, error) { return e.id(r.id, 36), nil }},
 		"AWS::Lambda::Alias":             {ref: qualifiedARN("Name"), attributes: map[string]attribute{"AliasArn": qualifiedARN("Name")}},
-		"AWS::Lambda::Version":           {ref: qualifiedARN(""), attributes: map[string]attribute{"FunctionArn": qualifiedARN("")}},
+		"AWS::Lambda::Version": {ref: qualifiedARN(""), attributes: map[string]attribute{
+			"FunctionArn": qualifiedARN(""), "Version": func(*evaluator, *resource) (string, error) { return "1", nil },
+		}},
 	}
 }
 

@@ -73,11 +73,15 @@ var inertTypes = []string{
 	"AWS::CloudFormation::WaitConditionHandle", "AWS::Scheduler::ScheduleGroup", "AWS::CloudFormation::WaitCondition",
 }
 
-// noteSkipped lists the resources that do not become part of the stack.
+// noteSkipped lists the resources that do not become part of the stack, but for
+// those that a condition leaves out.
 func (l *loader) noteSkipped() {
 	for _, id := range l.logicalIDs {
 		r := l.resources[id]
 		if r.generated || slices.Contains(runTypes, r.typ) || r.isNested() {
+			continue
+		}
+		if exists, err := l.exists(r); err == nil && !exists {
 			continue
 		}
 		if isInert(r.typ) {
