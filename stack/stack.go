@@ -35,7 +35,7 @@ type Stack struct {
 	// there: what to watch, to know when to read it again.
 	Files []string `json:"-"`
 	// Folders are the absolute paths of folders in which any file that is written
-	// makes the stack another one: that of a project of which the stack is what a
+	// may make the stack another one: that of a project of which the stack is what a
 	// build has left, for as long as nothing is newer.
 	Folders []string `json:"-"`
 	// Notices name everything of the template that will not run, one each.

@@ -125,12 +125,19 @@ func (d *declaration) files(s *stack.Stack) (roots []watch.Root) {
 		for _, file := range s.Files {
 			roots = append(roots, watch.Root{Path: file})
 		}
-		for _, folder := range s.Folders {
-			roots = append(roots, watch.Root{Path: folder, Deep: true})
-		}
 	}
 	if d.Values != "" {
 		roots = appendRoot(roots, d.Values)
+	}
+	return roots
+}
+
+// folders are those in which a file may make the stack another.
+func (d *declaration) folders(s *stack.Stack) (roots []watch.Root) {
+	if d.maker == nil {
+		for _, folder := range s.Folders {
+			roots = append(roots, watch.Root{Path: folder, Deep: true})
+		}
 	}
 	return roots
 }

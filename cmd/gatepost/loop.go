@@ -56,7 +56,7 @@ func (l *loop) follow(ctx context.Context, since time.Time) (folders int) {
 }
 
 func (l *loop) roots() []watch.Root {
-	roots := l.templates()
+	roots := append(l.templates(), l.declared.folders(l.stack)...)
 	if l.declared.maker != nil {
 		roots = append(roots, l.declared.made())
 	}
@@ -86,26 +86,27 @@ func (l *loop) handle(ctx context.Context, change watch.Change) {
 	names := l.touched(change)
 	due := l.declared.due(ctx, change)
 	declared := slices.ContainsFunc(l.templates(), change.Has)
+	perhaps := slices.ContainsFunc(l.declared.folders(l.stack), change.Has)
 	switch {
 	case len(due) > 0:
 		l.show.printf("Changed: %s.\n", l.declared.list(due))
-		l.reload(ctx, l.declared.load)
+		l.reload(ctx, l.declared.load, true)
 		since = time.Now() // what was made just now is in effect
-	case declared:
-		l.reload(ctx, l.declared.again)
+	case declared, perhaps:
+		l.reload(ctx, l.declared.again, declared)
 	}
 	if len(names) > 0 {
 		// Config.Built tells of failures.
 		_ = l.server.Rebuild(ctx, names...)
 	}
-	if len(due) > 0 || declared || len(names) > 0 {
+	if len(due) > 0 || declared || perhaps || len(names) > 0 {
 		l.follow(ctx, since)
 	}
 }
 
 // reload reads the template again, and the flags that are files, and applies what
-// differs.
-func (l *loop) reload(ctx context.Context, read func(context.Context) (*stack.Stack, error)) {
+// differs. That nothing does is told only where it is meant to.
+func (l *loop) reload(ctx context.Context, read func(context.Context) (*stack.Stack, error), meant bool) {
 	next, err := l.reread(ctx, read)
 	if ctx.Err() != nil {
 		return
@@ -122,7 +123,7 @@ func (l *loop) reload(ctx context.Context, read func(context.Context) (*stack.St
 		l.show.printf("The template's changes are not in effect.\n%v\n", err)
 		return
 	}
-	l.show.news(l.stack.Notices, next.Notices, len(applied) == 0)
+	l.show.news(l.stack.Notices, next.Notices, meant && len(applied) == 0)
 	l.stack = next
 }
 

@@ -155,7 +155,8 @@ func (n *narrator) event(e gatepost.Event) {
 	if e.Failed {
 		mark = "!"
 	}
-	n.printf("%s %s %s\n", e.Time.Format("15:04:05.000"), mark, sentence(e))
+	// One event is one line: errors of validators and stack traces have several.
+	n.printf("%s %s %s\n", e.Time.Format("15:04:05.000"), mark, strings.ReplaceAll(sentence(e), "\n", " "))
 }
 
 // sentence says what an event tells.

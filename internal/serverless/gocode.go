@@ -32,6 +32,7 @@ func (s *service) locateNative(f *function, handler *template.Value, artifact st
 		return built
 	case built != "" && runsHere(s.at(built)) && !s.isStale(built):
 		s.noteInert(handler.Place, "the function "+f.name+" is "+built+" as it was built; without it "+source+" would be")
+		s.folders = []string{s.dir} // a source that is newer has it built
 		return built
 	case built != "":
 		s.noteInert(handler.Place, built+" is older than the sources, or for another machine: "+source+" is built in its place")

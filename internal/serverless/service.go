@@ -25,6 +25,7 @@ type service struct {
 	stageName, regionName string
 	env                   map[string]string
 	envFiles              []string // that were looked for
+	folders               []string // in which a newer file changes what is made
 	plugins               map[string]bool
 	// newest is the time of the newest Go source, makefile the build lines of the
 	// Makefile, once they were looked for.
@@ -93,6 +94,7 @@ func (s *service) compile() template.Made {
 	}
 	made.Generated = s.resources.generated
 	made.Notices = s.notices
+	made.Folders = s.folders
 	made.Files = append(slices.Sorted(maps.Keys(s.files)), s.envFiles...)
 	return made
 }

@@ -78,7 +78,7 @@ func (a App) Synth(ctx context.Context) (folder string, err error) {
 		return "", err
 	}
 	defer done()
-	p := program{name: "the CDK app in " + a.Folder, brand: "CDK", folder: a.Folder, environment: environment, limit: cmp.Or(a.Limit, defaultLimit), tell: a.Progress}
+	p := program{name: a.name(), brand: "CDK", folder: a.Folder, environment: environment, limit: cmp.Or(a.Limit, defaultLimit), tell: a.Progress}
 	for _, command := range []string{c.Build, c.App} {
 		if command == "" {
 			continue
@@ -88,7 +88,7 @@ func (a App) Synth(ctx context.Context) (folder string, err error) {
 		}
 	}
 	if !hasFile(out, "manifest.json") {
-		return "", fmt.Errorf("the CDK app in %s has ended without a cloud assembly in %s; does it call app.synth()?", a.Folder, out)
+		return "", fmt.Errorf("%s has ended without a cloud assembly in %s; does it call app.synth()?", a.name(), out)
 	}
 	p.done(started)
 	return out, nil
@@ -103,7 +103,7 @@ func (a App) Output() (folder string, err error) {
 	}
 	out, err := a.output(c)
 	if err == nil && !hasFile(out, "manifest.json") {
-		err = fmt.Errorf("the CDK app in %s has left no cloud assembly in %s", a.Folder, out)
+		err = fmt.Errorf("%s has left no cloud assembly in %s", a.name(), out)
 	}
 	return out, err
 }
@@ -119,6 +119,14 @@ func (a App) output(c config) (string, error) {
 		return "", fmt.Errorf("the folder of the app: %w", err)
 	}
 	return out, nil
+}
+
+// name is what people call the app.
+func (a App) name() string {
+	if folder := filepath.Clean(a.Folder); folder != "." {
+		return "the CDK app in " + folder
+	}
+	return "the CDK app in this folder"
 }
 
 // config reads cdk.json.
@@ -156,7 +164,7 @@ func readJSON(file string, into any) error {
 func (a App) missing(command string) error {
 	program := strings.Fields(command)[0]
 	if _, err := exec.LookPath(program); err != nil && !strings.ContainsAny(program, "/=$(") {
-		return fmt.Errorf("the CDK app in %s runs with %q, and there is no %s here; install it%s", a.Folder, command, program, whence[program])
+		return fmt.Errorf("%s runs with %q, and there is no %s here; install it%s", a.name(), command, program, whence[program])
 	}
 	if !hasFile(a.Folder, "package.json") || !usesNode(program) || installed(a.Folder) {
 		return nil
@@ -170,7 +178,7 @@ func (a App) missing(command string) error {
 	case !hasFile(a.Folder, "package-lock.json"):
 		install = "npm install"
 	}
-	return fmt.Errorf("the CDK app in %s has no node_modules; run %q there, and then this again", a.Folder, install)
+	return fmt.Errorf("%s has no node_modules; run %q there, and then this again", a.name(), install)
 }
 
 // whence tells where programs come from that are not there.

@@ -73,7 +73,7 @@ func Find(path string) (string, error) {
 			return file, nil
 		}
 	}
-	return "", fmt.Errorf("find template: the folder %s has none of %s; name the template's file", path, strings.Join(fileNames, ", "))
+	return "", fmt.Errorf("find template: the folder %s has none of %s, serverless.yml and cdk.json; name the template's file", path, strings.Join(fileNames, ", "))
 }
 
 // Load reads the template at path, a file or a folder that Find understands.

@@ -152,6 +152,9 @@ type Made struct {
 	// Files are further files that were read, or would have been had they been
 	// there.
 	Files []string
+	// Folders are those in which a file that is written may make the template
+	// another.
+	Folders []string
 }
 
 // LoadValue is LoadBytes for a template that was made of another format.
@@ -183,7 +186,7 @@ func (m Made) document(dir string, opts Options) (document, error) {
 	}
 	nodes := &maker{builder: builder{file: m.File}, files: make(map[*node]string)}
 	root, err := nodes.nodeOf(m.Root)
-	return document{file: m.File, dir: dir, root: root, opts: opts, files: nodes.files, made: m.Generated, notices: m.Notices, others: m.Files}, err
+	return document{file: m.File, dir: dir, root: root, opts: opts, files: nodes.files, made: m.Generated, notices: m.Notices, others: m.Files, folders: m.Folders}, err
 }
 
 // maker builds the nodes of a template that was made of other files.
