@@ -114,7 +114,7 @@ func read(path string, opts Options) (made template.Made, dir string, options te
 		path = file
 	}
 	if slices.Contains(programs, filepath.Base(path)) {
-		return made, "", options, &template.Error{File: path, Text: "the configuration is a program, which Gatepost does not run; give --package, with which the framework packages the service first (\"serverless package\"), or name what it has left: " +
+		return made, "", options, &template.Error{File: path, Text: "the configuration is a program, which Gatepost does not run; give --package, with which the framework packages the service first, or name what \"serverless package\" has left: " +
 			filepath.Join(filepath.Dir(path), ".serverless", packaged)}
 	}
 	data, err := readFile(path)
