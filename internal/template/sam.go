@@ -36,6 +36,37 @@ func (l *loader) readGlobals(globals *node) {
 		if _, known := globalsOf[f.name]; !known {
 			l.noteTemplate(f.line, quote(f.name)+" in Globals is not a kind of resource that SAM knows, and has no effect")
 		}
+		if taken := globalProperties[f.name]; taken != nil {
+			l.noteGlobals(f, taken)
+		}
+	}
+}
+
+// globalProperties are the properties that SAM takes from Globals, for the kinds
+// that Gatepost runs ("Globals section of the AWS SAM template", and version 1.110
+// of SAM's translator).
+var globalProperties = map[string][]string{
+	"Function": {"Architectures", "AssumeRolePolicyDocument", "AutoPublishAlias", "AutoPublishAliasAllProperties", "CapacityProviderConfig", "CodeSigningConfigArn", "CodeUri",
+		"DeadLetterQueue", "DeploymentPreference", "Description", "DurableConfig", "Environment", "EphemeralStorage", "EventInvokeConfig", "FileSystemConfigs", "FunctionScalingConfig",
+		"FunctionUrlConfig", "Handler", "KmsKeyArn", "Layers", "LoggingConfig", "MemorySize", "PermissionsBoundary", "PropagateTags", "ProvisionedConcurrencyConfig",
+		"PublishToLatestPublished", "RecursiveLoop", "ReservedConcurrentExecutions", "RolePath", "Runtime", "RuntimeManagementConfig", "SnapStart", "SourceKMSKeyArn", "Tags",
+		"TenancyConfig", "Timeout", "Tracing", "VersionDeletionPolicy", "VpcConfig"},
+	"SimpleTable":  {"SSESpecification"},
+	"LayerVersion": {"PublishLambdaVersion"},
+	"WebSocketApi": {"AccessLogSettings", "ApiKeySelectionExpression", "DefaultRouteSettings", "DisableExecuteApiEndpoint", "DisableSchemaValidation", "Domain", "FailOnWarnings",
+		"IpAddressType", "PropagateTags", "RouteSelectionExpression", "RouteSettings", "StageVariables", "Tags"},
+}
+
+// noteGlobals tells of the properties of one kind that SAM refuses in Globals.
+func (l *loader) noteGlobals(kind field, taken []string) {
+	var refused []string
+	for _, f := range kind.value.fields {
+		if len(refused) < 20 && !slices.Contains(taken, f.name) && !strings.HasPrefix(f.name, "Fn::") {
+			refused = append(refused, quote(f.name)+didYouMean(f.name, taken))
+		}
+	}
+	if len(refused) > 0 {
+		l.noteTemplate(kind.line, "SAM does not take from Globals."+kind.name+": "+strings.Join(refused, ", ")+"; AWS refuses the template, and here it counts")
 	}
 }
 
