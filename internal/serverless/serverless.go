@@ -114,6 +114,9 @@ func read(path string, opts Options) (made template.Made, dir string, options te
 		path = file
 	}
 	if slices.Contains(programs, filepath.Base(path)) {
+		if left := filepath.Join(filepath.Dir(path), ".serverless", packaged); isFile(left) {
+			return readLeft(path, left, opts)
+		}
 		return made, "", options, &template.Error{File: path, Text: "the configuration is a program, which Gatepost does not run; give --package, with which the framework packages the service first, or name what \"serverless package\" has left: " +
 			filepath.Join(filepath.Dir(path), ".serverless", packaged)}
 	}
@@ -128,6 +131,26 @@ func read(path string, opts Options) (made template.Made, dir string, options te
 		made, options, err = Template(path, data, dir, opts)
 	}
 	return made, dir, options, err
+}
+
+// readLeft reads what "serverless package" has left of a configuration that is a
+// program.
+func readLeft(program, left string, opts Options) (made template.Made, dir string, options template.Options, err error) {
+	made, dir, options, err = read(left, opts)
+	text := "the configuration is a program, which Gatepost does not run: what \"serverless package\" has left in .serverless runs"
+	if isOlder(left, program) {
+		text += ", and it is older than the program"
+	}
+	made.Notices = append([]stack.Notice{{File: program, Line: 1, Text: text + "; --package makes it anew"}}, made.Notices...)
+	made.Files = append(made.Files, program)
+	return made, dir, options, err
+}
+
+// isOlder reports whether a file was written before another.
+func isOlder(file, than string) bool {
+	one, err := os.Stat(file)
+	other, wrong := os.Stat(than)
+	return err == nil && wrong == nil && one.ModTime().Before(other.ModTime())
 }
 
 // LoadBytes is Load for a configuration that is in memory. name stands in errors
