@@ -3,8 +3,10 @@ package function
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
+	"net/rpc"
 	"net/rpc/jsonrpc"
 	"os"
 	"os/exec"
@@ -88,7 +90,14 @@ func dialDelve(t *testing.T, address string) delve {
 	})
 	client := jsonrpc.NewClient(conn)
 	t.Cleanup(func() { client.Close() })
-	return delve{t, client.Call}
+	return delve{t, func(method string, args, reply any) error {
+		select {
+		case c := <-client.Go(method, args, reply, make(chan *rpc.Call, 1)).Done:
+			return c.Error
+		case <-time.After(2 * time.Minute):
+			return fmt.Errorf("Delve does not answer %s", method)
+		}
+	}}
 }
 
 // delveState is what Delve tells of a stopped program.
@@ -129,6 +138,9 @@ func TestDebugUnderDelve(t *testing.T) {
 		t.Fatalf("the status is %+v", st)
 	}
 	d := dialDelve(t, st.Debugger)
+	// Delve takes calls before it has the program run, and a halt that comes
+	// sooner stops nothing. A program that has answered runs.
+	h.invoke("f", "{}")
 	d.command("halt")
 	d.breakAt("main.answer")
 	stopped := make(chan delveState, 1)

@@ -235,6 +235,8 @@ func TestFrozenChildren(t *testing.T) {
 			h := newTestHost(t, nil, acting("f", "fork", nil))
 			h.invoke("f", fmt.Sprintf(`{"socket":%q,"away":%v}`, watch.path, away))
 			watch.started()
+			// The one with a session of its own has no environment to be found by.
+			t.Cleanup(func() { _ = syscall.Kill(watch.pid, syscall.SIGKILL) })
 			h.awaitFrozen("f")
 			if away {
 				if isStopped(t, watch.pid) {
