@@ -25,6 +25,7 @@ var floors = map[string]struct {
 	"internal/watch":                   {0, "files that change"},
 	"internal/envfile":                 {0, "files of environment variables"},
 	"internal/conformance":             {0, "the rules that tests show; nothing but tests imports it"},
+	"internal/golden":                  {0, "archives of inputs and what is expected of them; nothing but tests imports it"},
 	"internal/crashtest":               {0, "processes that tests kill; nothing but tests imports it"},
 	"internal/conn/protocoltest":       {0, "the dialogues of RFC 6455 that a server is held to; nothing but tests imports it"},
 	"examples/inventory":               {6, "a shop: its page, with a gateway in the same process"},
