@@ -107,7 +107,7 @@ type assetList struct {
 }
 
 func readJSON(file string, into any) error {
-	data, err := readFile(file)
+	data, err := readFile("cloud assembly", file)
 	if err != nil {
 		return err
 	}

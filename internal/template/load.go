@@ -125,16 +125,17 @@ func readDocument(file string, opts Options) (document, error) {
 	return d, err
 }
 
-// readFile reads a template that is not larger than the limit.
-func readFile(file string) ([]byte, error) {
+// readFile reads a file up to one byte beyond the limit. Its errors name what the
+// file is for.
+func readFile(what, file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("read template: %w", err)
+		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("read template: %w", err)
+		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
 	return data, nil
 }
@@ -159,7 +160,7 @@ func LoadBytes(name string, data []byte, dir string, opts Options) (*stack.Stack
 
 // parseFile reads the template in a file.
 func parseFile(file string) (*node, []repeatedKey, error) {
-	data, err := readFile(file)
+	data, err := readFile("template", file)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -31,7 +31,7 @@ type samConfig struct {
 func readSAMConfig(folder, environment string) (samConfig, error) {
 	file := filepath.Join(folder, samConfigFile)
 	c := samConfig{parameters: make(map[string]string)}
-	data, err := readFile(file)
+	data, err := readFile("samconfig.toml", file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if environment != "" {
 			return c, &Error{File: file, Text: "there is no samconfig.toml, which the environment " + quote(environment) + " is asked of"}

@@ -36,7 +36,7 @@ var valueSections = []string{"ssm", "exports", "outputs", "secrets"}
 // with commas, and a map under ssm or secrets JSON. Errors about the content are
 // of type *Error.
 func ReadValues(file string) (*Values, error) {
-	data, err := readFile(file)
+	data, err := readFile("values", file)
 	if err != nil {
 		return nil, err
 	}
