@@ -239,7 +239,7 @@ var wsModules = sync.OnceValues(func() (string, error) {
 // dir and moves it there when all is well, so that nobody finds it half done.
 func installModules(from, dir string) error {
 	if _, err := exec.LookPath("npm"); err != nil {
-		return errors.New("Node's ws is not there: install Node 20 with npm")
+		return fmt.Errorf("the packages of e2e/%s are not there: install Node.js 20 or newer with npm", from)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err
@@ -264,10 +264,10 @@ func installModules(from, dir string) error {
 	npm.Dir = fresh
 	// Its output may name the registry, so it is not repeated.
 	if err := npm.Run(); err != nil {
-		return fmt.Errorf("Node's ws is not there: `npm ci` in e2e/%s ended with %v", programs, err)
+		return fmt.Errorf("the packages of e2e/%s are not there: `npm ci` in that folder ended with %v", from, err)
 	}
 	if err := os.Rename(fresh, dir); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("keep Node's ws: %w", err)
+		return fmt.Errorf("keep the packages of e2e/%s: %w", from, err)
 	}
 	return nil
 }

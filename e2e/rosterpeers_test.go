@@ -27,10 +27,13 @@ import (
 // TestRosterOnDynalite holds the push house's table to its contract on a
 // DynamoDB that others wrote. It needs npm, which fetches it once.
 func TestRosterOnDynalite(t *testing.T) {
-	modules, err := dynaliteModules()
-	if err != nil {
-		t.Skip(err)
+	if met, err := condition("dynalite"); err != nil {
+		t.Fatal(err)
+	} else if !met {
+		_, why := dynaliteModules()
+		t.Skip(why)
 	}
+	modules, _ := dynaliteModules()
 	node := exec.CommandContext(t.Context(), "node", "--no-warnings", "-e", dynaliteProgram, filepath.Join(modules, "dynalite"))
 	endpoint := startEndpoint(t, node, dynaliteAt)
 	client := &singly{Client: clientOf(endpoint)}
