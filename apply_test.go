@@ -43,29 +43,8 @@ func word(text string) gatepost.Handler {
 func running(t *testing.T, s *stack.Stack) *gatepost.Server {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	server, err := gatepost.New(gatepost.Config{
-		Stack: s, Data: t.TempDir(), Gateway: "127.0.0.1:0", AWS: "127.0.0.1:0", Console: "127.0.0.1:0", Ephemeral: true,
-		Handlers: map[string]gatepost.Handler{"one": word("one"), "two": word("two")},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run = %v", err)
-		}
-	})
-	select {
-	case <-server.Ready():
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("Run ended before it was ready: %v", err)
-	}
-	return server
+	return serve(t, gatepost.Config{Stack: s, Data: t.TempDir(), Ephemeral: true,
+		Handlers: map[string]gatepost.Handler{"one": word("one"), "two": word("two")}})
 }
 
 // talk asks over a socket that is open.

@@ -1,7 +1,6 @@
 package gatepost_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -40,31 +39,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// run starts a server and returns it once it is ready; it ends with the test.
+// run starts a server in Europe and returns it once it is ready; it ends with the
+// test.
 func run(t *testing.T, cfg gatepost.Config) *gatepost.Server {
 	t.Helper()
-	cfg.Data, cfg.Gateway, cfg.AWS, cfg.Console = filepath.Join(t.TempDir(), "data"), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	cfg.Data = filepath.Join(t.TempDir(), "data")
 	cfg.Stack.Region, cfg.Stack.Account = "eu-west-1", "000000000000"
-	server, err := gatepost.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run = %v", err)
-		}
-	})
-	select {
-	case <-server.Ready():
-	case err := <-ended:
-		ended <- nil
-		t.Fatalf("Run ended before it was ready: %v", err)
-	}
-	return server
+	return serve(t, cfg)
 }
 
 // tableAndQueue is a system with a table and a queue with dead letters.

@@ -82,3 +82,30 @@ func TestServer(t *testing.T) {
 		t.Error("Run did not return")
 	}
 }
+
+// serve runs a server on free ports until the test ends, and returns it once it is
+// ready.
+func serve(t *testing.T, cfg gatepost.Config) *gatepost.Server {
+	t.Helper()
+	cfg.Gateway, cfg.AWS, cfg.Console = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	server, err := gatepost.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+	select {
+	case <-server.Ready():
+	case err := <-ended:
+		ended <- nil
+		t.Fatalf("Run ended before it was ready: %v", err)
+	}
+	return server
+}
