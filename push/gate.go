@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // outcome is what an answer says about the rate that the account allows.
@@ -16,132 +17,225 @@ const (
 )
 
 const (
-	// shareStep is the weight of one answer in the share of refused posts.
-	shareStep = 1.0 / 16
-	// maxShare is the share of refused posts at which the bound is halved.
-	// Below it, trying again costs less than sending less.
-	maxShare = 0.25
+	// weight is that of one answer in the share of refused posts, and of one
+	// gap in the mean gap between two posts.
+	weight = 1.0 / 16
+	// maxShare is the share of refused posts at which the pace is cut. Below
+	// it, trying again costs less than sending less.
+	maxShare = 0.15
+	// slower is what a cut multiplies the pace with, and faster what every
+	// answer that is not a refusal adds to it as a part of it. Both go by posts,
+	// not by time, so that an account that allows a hundred posts a second and
+	// one that allows ten thousand see the same share of refusals. An answer
+	// also adds leastFaster posts a second, which brings a low pace up again.
+	slower      = 0.5
+	faster      = 1.0 / 128
+	leastFaster = 1.0 / 8
+	// minPace and maxPace bound the pace, in posts a second; above maxPace
+	// there is none.
+	minPace, maxPace = 1.0, 100_000.0
+	// window is the time over which taken posts are counted, and leastKept the
+	// part of their rate that no cut goes below: it was allowed a moment ago.
+	window    = 500 * time.Millisecond
+	leastKept = 0.8
+	// idle is the gap between two posts from which on it says nothing of the
+	// pace: the publisher had nothing to do.
+	idle = 100 * time.Millisecond
 	// maxSlow bounds the connections that the gate remembers as slow.
 	maxSlow = 4096
 )
 
-// gate bounds the posts that are under way at once. The bound adapts: it is
-// halved when a good part of the answers is 429, and every answer without adds
-// a little, so that a publisher finds the rate that an account allows and
-// stays near it.
+// gate bounds the posts that are under way at once and, after the endpoint
+// refused some, how many start a second. There is no pace until a good part of
+// the answers is 429; then it is what was posted before, halved again and
+// again until the answers change or the pace is near the rate of the posts that
+// are taken. Every answer without a 429 adds a little, so that a publisher finds
+// the rate that an account allows and stays near it.
 //
 // API Gateway answers a client that reads too slowly in the same way as an
 // account that posts too fast. What tells them apart is whom else it happens
-// to: a connection's 429 counts only once until the connection takes a post
-// again, so that a few slow clients, asked as often as may be, are no reason to
-// slow down, and many connections refused for the first time are.
+// to, and whether it passes: a connection's first 429 counts, those after it
+// only if the connection takes a post soon after. So a few slow clients, asked
+// as often as may be, are no reason to slow down, and many connections that
+// are refused now and then are.
 type gate struct {
-	// tokens holds one token per post that may start now.
-	tokens chan struct{}
+	// places has room for the posts that may be under way.
+	places chan struct{}
+	// turn has room for the one post that waits for its time.
+	turn chan struct{}
 
 	mu sync.Mutex
-	// limit is the present bound, between 1 and cap(tokens). Its fraction
-	// collects the small steps up.
-	limit float64
-	// withheld counts the tokens that are kept back to make the bound.
-	withheld int
+	// pace is how many posts may start a second; zero means no bound.
+	pace float64
+	// started is when the newest post may start.
+	started time.Time
+	// gap is the mean time between the starts of two posts, in seconds.
+	gap float64
+	// taken are the posts of the present window that were not refused, and of
+	// the window before.
+	taken      [2]int
+	windowFrom time.Time
 	// round counts the cuts. Posts that began before the last cut are the
 	// reason for that cut, and must not cause another.
 	round int
 	// share is the moving share of refused posts since the last cut.
 	share float64
 	// slow are the connections whose last answer was 429.
-	slow map[string]struct{}
+	slow map[string]refusals
+}
+
+// refusals are those of one connection, one after the other.
+type refusals struct {
+	// round is that of the newest, n how many of them began in it and have not
+	// been counted.
+	round, n int
 }
 
 func newGate(n int) *gate {
-	g := &gate{tokens: make(chan struct{}, n), limit: float64(n), slow: map[string]struct{}{}}
-	for range n {
-		g.tokens <- struct{}{}
-	}
-	return g
+	return &gate{places: make(chan struct{}, n), turn: make(chan struct{}, 1), slow: map[string]refusals{}}
 }
 
-// enter waits for a post's turn and returns the round to hand to judge.
+// enter waits for a post's place and time, and returns the round to hand to
+// judge. A post that entered must leave.
 func (g *gate) enter(ctx context.Context) (round int, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	select {
-	case <-g.tokens:
+	case g.places <- struct{}{}:
 	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	if round, err = g.start(ctx); err != nil {
+		g.leave()
+	}
+	return round, err
+}
+
+// leave gives back the place of an enter.
+func (g *gate) leave() { <-g.places }
+
+// start waits for a post's time. Only one post waits at a time, so that a cut
+// holds for all that come after it.
+func (g *gate) start(ctx context.Context) (round int, err error) {
+	g.mu.Lock()
+	if g.pace == 0 {
+		defer g.mu.Unlock()
+		return g.startLocked(time.Now()), nil
+	}
+	g.mu.Unlock()
+	select {
+	case g.turn <- struct{}{}:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	defer func() { <-g.turn }()
+	if !sleep(ctx, time.Until(g.next())) {
 		return 0, ctx.Err()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.round, nil
+	return g.startLocked(time.Now()), nil
 }
 
-// leave gives back the token of an enter.
-func (g *gate) leave() {
+// next is when the next post may start.
+func (g *gate) next() time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.withheld++ // this post's token
-	g.balanceLocked()
+	if g.pace == 0 {
+		return g.started
+	}
+	return g.started.Add(time.Duration(float64(time.Second) / g.pace))
 }
 
-// judge adapts the bound to the answer to a connection's post.
+// startLocked notes a post's start and returns its round.
+func (g *gate) startLocked(now time.Time) int {
+	if gap := now.Sub(g.started); gap < idle {
+		g.gap += (gap.Seconds() - g.gap) * weight
+	}
+	g.started = now
+	return g.round
+}
+
+// judge adapts the pace to the answer to a connection's post.
 func (g *gate) judge(round int, id string, o outcome) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.slowLocked(id, o) {
-		return
+	for n := g.countedLocked(round, id, o); n > 0 && !g.refusedLocked(); n-- {
 	}
-	g.adaptLocked(round, o)
-	g.balanceLocked()
-}
-
-// slowLocked keeps the slow connections, and reports whether this answer is
-// one more to a connection that is known to be slow.
-func (g *gate) slowLocked(id string, o outcome) bool {
-	_, known := g.slow[id]
-	switch {
-	case o == answered:
-		delete(g.slow, id)
-		return false
-	case !known && len(g.slow) < maxSlow:
-		g.slow[id] = struct{}{}
-	case !known: // they are gone, or it is the account after all
-		clear(g.slow)
-	}
-	return known
-}
-
-func (g *gate) adaptLocked(round int, o outcome) {
 	if o == answered {
-		g.share -= g.share * shareStep
-		g.limit = min(float64(cap(g.tokens)), g.limit+1/g.limit)
-		return
-	}
-	if round != g.round {
-		return
-	}
-	if g.share += (1 - g.share) * shareStep; g.share >= maxShare {
-		g.limit = max(1, g.limit/2)
-		g.share = 0
-		g.round++
+		g.share -= g.share * weight
+		g.windowLocked(time.Now())
+		g.taken[0]++
+		g.fasterLocked()
 	}
 }
 
-// balanceLocked gives tokens out, or takes idle ones back, until as many are
-// withheld as the bound says. Tokens in use are taken back as their posts end.
-// Neither send nor receive waits: there are never more than cap(g.tokens)
-// tokens.
-func (g *gate) balanceLocked() {
-	want := cap(g.tokens) - int(g.limit)
-	for ; g.withheld > want; g.withheld-- {
-		g.tokens <- struct{}{}
-	}
-	for ; g.withheld < want; g.withheld++ {
-		select {
-		case <-g.tokens:
-		default:
-			return
+// countedLocked keeps the slow connections, and returns how many refusals are
+// known, by this answer, to be the account's.
+func (g *gate) countedLocked(round int, id string, o outcome) int {
+	before, known := g.slow[id]
+	if o == answered {
+		delete(g.slow, id)
+		if before.round == g.round {
+			return before.n
 		}
+		return 0
+	}
+	switch {
+	case known && before.round == round:
+		before.n++
+	case known:
+		before = refusals{round: round, n: 1}
+	case round != g.round: // the last cut was for this one too
+		return 0
+	default:
+		before = refusals{round: round}
+		if len(g.slow) >= maxSlow { // they are gone, or it is the account after all
+			clear(g.slow)
+		}
+	}
+	g.slow[id] = before
+	if known {
+		return 0
+	}
+	return 1
+}
+
+// refusedLocked counts a refusal of the present round, and cuts the pace when
+// there are too many, which it reports.
+func (g *gate) refusedLocked() bool {
+	if g.share += (1 - g.share) * weight; g.share < maxShare {
+		return false
+	}
+	if g.pace == 0 {
+		g.pace = 1 / max(g.gap, 1/maxPace)
+	}
+	g.windowLocked(time.Now())
+	kept := leastKept * float64(max(g.taken[0], g.taken[1])) / window.Seconds()
+	g.pace = min(g.pace, max(minPace, g.pace*slower, kept))
+	g.share = 0
+	g.round++
+	return true
+}
+
+// windowLocked begins a new window when the present one is over.
+func (g *gate) windowLocked(now time.Time) {
+	switch over := now.Sub(g.windowFrom); {
+	case over < window:
+		return
+	case over < 2*window:
+		g.taken, g.windowFrom = [2]int{0, g.taken[0]}, g.windowFrom.Add(window)
+	default:
+		g.taken, g.windowFrom = [2]int{}, now
+	}
+}
+
+func (g *gate) fasterLocked() {
+	if g.pace == 0 {
+		return
+	}
+	if g.pace += g.pace*faster + leastFaster; g.pace > maxPace {
+		g.pace = 0
 	}
 }

@@ -4,125 +4,206 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 )
 
-// Whatever the answers, no more posts are let in than the bound, at least one
-// always is, and the bound recovers.
+// Whatever the answers, no more posts are let in than there are places, and
+// none comes before its time; places are not lost.
 func TestGate(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 16).Draw(rt, "parallelism")
-		g := newGate(n)
-		var inside []int // the rounds of the posts under way
-		ended, cancel := context.WithCancel(t.Context())
-		cancel()
-		rt.Repeat(map[string]func(*rapid.T){
-			"enter": func(rt *rapid.T) {
-				if len(inside) >= int(g.limit) {
-					rt.Skip("full")
-				}
-				if len(g.tokens) == 0 {
-					rt.Fatalf("%d inside, bound %.1f, and none may enter", len(inside), g.limit)
-				}
-				round, err := g.enter(t.Context())
-				if err != nil {
-					rt.Fatal(err)
-				}
-				inside = append(inside, round)
-			},
-			"leave": func(rt *rapid.T) {
-				if len(inside) == 0 {
-					rt.Skip("empty")
-				}
-				i := rapid.IntRange(0, len(inside)-1).Draw(rt, "which")
-				g.leave()
-				g.judge(inside[i], rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g"}).Draw(rt, "who"), outcome(rapid.IntRange(0, 1).Draw(rt, "outcome")))
-				inside = append(inside[:i], inside[i+1:]...)
-			},
-			"too late": func(rt *rapid.T) {
-				if _, err := g.enter(ended); err == nil {
-					rt.Fatal("entered after the context's end")
-				}
-			},
-			"": func(rt *rapid.T) {
-				if g.limit < 1 || g.limit > float64(n) {
-					rt.Fatalf("bound %.2f of %d", g.limit, n)
-				}
-				// A cut does not call back those inside, so the sum may pass the
-				// bound only by them.
-				if len(g.tokens) > 0 && len(g.tokens)+len(inside) > int(g.limit) {
-					rt.Fatalf("%d tokens and %d inside, bound %.1f", len(g.tokens), len(inside), g.limit)
-				}
-				if len(g.tokens)+len(inside)+g.withheld != n {
-					rt.Fatalf("%d tokens, %d inside, %d withheld: not %d", len(g.tokens), len(inside), g.withheld, n)
-				}
-			},
+		synctest.Test(t, func(t *testing.T) {
+			g := newGate(n)
+			var inside []int // the rounds of the posts under way
+			var newest time.Time
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			rt.Repeat(map[string]func(*rapid.T){
+				"enter": func(rt *rapid.T) {
+					if len(inside) == n {
+						rt.Skip("full")
+					}
+					pace := g.pace
+					round, err := g.enter(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					if pace > 0 && time.Since(newest) < time.Duration(float64(time.Second)/pace) {
+						t.Fatalf("entered %v after the last post, pace %.1f", time.Since(newest), pace)
+					}
+					newest = time.Now()
+					inside = append(inside, round)
+				},
+				"leave": func(rt *rapid.T) {
+					if len(inside) == 0 {
+						rt.Skip("empty")
+					}
+					i := rapid.IntRange(0, len(inside)-1).Draw(rt, "which")
+					g.leave()
+					g.judge(inside[i], rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g"}).Draw(rt, "who"), outcome(rapid.IntRange(0, 1).Draw(rt, "outcome")))
+					inside = append(inside[:i], inside[i+1:]...)
+				},
+				"too late": func(rt *rapid.T) {
+					if _, err := g.enter(ended); err == nil {
+						t.Fatal("entered after the context's end")
+					}
+				},
+				"gives up": func(rt *rapid.T) {
+					if len(inside) < n && (g.pace == 0 || time.Until(g.next()) <= 0) {
+						rt.Skip("nothing to wait for")
+					}
+					ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+					defer cancel()
+					if _, err := g.enter(ctx); err == nil {
+						t.Fatal("entered before its time, or without a place")
+					}
+				},
+				"wait": func(rt *rapid.T) {
+					time.Sleep(time.Duration(rapid.IntRange(1, 2000).Draw(rt, "ms")) * time.Millisecond)
+				},
+				"": func(rt *rapid.T) {
+					if g.pace != 0 && (g.pace < minPace || g.pace > maxPace) {
+						t.Fatalf("pace %.2f", g.pace)
+					}
+					if len(g.places) != len(inside) || len(g.turn) != 0 {
+						t.Fatalf("%d places are taken by %d posts, %d wait", len(g.places), len(inside), len(g.turn))
+					}
+				},
+			})
 		})
 	})
 }
 
-// One burst of refusals is one cut, and success brings the bound back.
+// answer is one post to id, a millisecond after the one before.
+func answer(t *testing.T, g *gate, id string, o outcome) {
+	t.Helper()
+	time.Sleep(time.Millisecond)
+	round, err := g.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.leave()
+	g.judge(round, id, o)
+}
+
+// One burst of refusals is one cut, and success ends the pace.
 func TestGateCutsOncePerRound(t *testing.T) {
-	g := newGate(32)
-	var rounds []int
-	for range 32 {
-		round, _ := g.enter(t.Context())
-		rounds = append(rounds, round)
-	}
-	for i, round := range rounds {
-		g.leave()
-		g.judge(round, fmt.Sprint(i), limited)
-	}
-	if g.limit != 16 || len(g.tokens) != 16 {
-		t.Fatalf("bound %.1f with %d tokens after one burst, want 16", g.limit, len(g.tokens))
-	}
-	for range 16 * 32 {
-		round, _ := g.enter(t.Context())
-		g.leave()
-		g.judge(round, "anybody", answered)
-	}
-	if g.limit != 32 || len(g.tokens) != 32 {
-		t.Fatalf("bound %.1f with %d tokens after success, want 32", g.limit, len(g.tokens))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(32)
+		var rounds []int
+		for range 32 {
+			time.Sleep(time.Millisecond)
+			round, _ := g.enter(t.Context())
+			rounds = append(rounds, round)
+		}
+		for i, round := range rounds {
+			g.leave()
+			g.judge(round, fmt.Sprint(i), limited)
+		}
+		if g.round != 1 || g.pace < 400 || g.pace > 700 {
+			t.Fatalf("%d cuts to a pace of %.1f after a burst of 1000 a second, want one, to half", g.round, g.pace)
+		}
+		if len(g.slow) > 4 {
+			t.Errorf("%d clients are taken to be slow; those after the cut were refused for the same reason", len(g.slow))
+		}
+		for range 2000 {
+			answer(t, g, "anybody", answered)
+		}
+		if g.pace != 0 {
+			t.Fatalf("pace %.1f after success, want none", g.pace)
+		}
+	})
 }
 
 // A few slow clients, asked again and again, are no reason to slow down, and
 // neither is one of a hundred that is slow.
 func TestGateSlowClients(t *testing.T) {
-	g := newGate(32)
-	answer := func(id string, o outcome) {
-		round, _ := g.enter(t.Context())
-		g.leave()
-		g.judge(round, id, o)
-	}
-	for range 1000 {
-		answer("slow", limited)
-	}
-	if g.limit != 32 {
-		t.Errorf("bound %.1f after 1000 answers 429 to one client, want 32", g.limit)
-	}
-	for i := range 10_000 {
-		if i%100 == 0 {
-			for range 3 {
-				answer(fmt.Sprint("stuck-", i), limited)
-			}
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(32)
+		for range 1000 {
+			answer(t, g, "slow", limited)
 		}
-		answer(fmt.Sprint("ok-", i), answered)
-	}
-	if g.limit != 32 {
-		t.Errorf("bound %.1f with one stuck client of a hundred, want 32", g.limit)
-	}
-	for i := range 20 {
-		answer(fmt.Sprint("new-", i), limited)
-	}
-	if g.limit > 8 {
-		t.Errorf("bound %.1f after 20 clients were refused in a row, want 8 or less", g.limit)
-	}
-	for i := range 2 * maxSlow {
-		answer(fmt.Sprint("many-", i), limited)
-	}
-	if len(g.slow) > maxSlow || g.limit != 1 {
-		t.Errorf("%d remembered, bound %.1f; want at most %d and 1", len(g.slow), g.limit, maxSlow)
-	}
+		if g.round != 0 {
+			t.Errorf("%d cuts after 1000 answers 429 to one client, want none", g.round)
+		}
+		for i := range 10_000 {
+			if i%100 == 0 {
+				for range 3 {
+					answer(t, g, fmt.Sprint("stuck-", i), limited)
+				}
+			}
+			answer(t, g, fmt.Sprint("ok-", i), answered)
+		}
+		if g.round != 0 {
+			t.Errorf("%d cuts with one stuck client of a hundred, want none", g.round)
+		}
+		for i := range 20 {
+			answer(t, g, fmt.Sprint("new-", i), limited)
+		}
+		if g.round < 4 {
+			t.Errorf("%d cuts after 20 clients were refused in a row, want 4 or more", g.round)
+		}
+		for i := range 2 * maxSlow {
+			answer(t, g, fmt.Sprint("many-", i), limited)
+		}
+		if len(g.slow) > maxSlow || g.pace != minPace {
+			t.Errorf("%d remembered, pace %.1f; want at most %d and %.1f", len(g.slow), g.pace, maxSlow, minPace)
+		}
+	})
+}
+
+// A client that is refused again and again and then takes its post was refused
+// for the account's rate: all of its refusals count.
+func TestGateCountsWhatPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(32)
+		for range 3 {
+			answer(t, g, "a", limited)
+		}
+		if g.round != 0 {
+			t.Fatalf("%d cuts after three refusals of one client, want none yet", g.round)
+		}
+		answer(t, g, "a", answered)
+		if g.round != 1 {
+			t.Fatalf("%d cuts when it took its post, want one", g.round)
+		}
+	})
+}
+
+// A cut goes no further than to what the account has just allowed.
+func TestGateKeepsWhatWasTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(32)
+		for range 1000 {
+			answer(t, g, "anybody", answered)
+		}
+		for i := range 30 {
+			answer(t, g, fmt.Sprint("refused-", i), limited)
+		}
+		if g.round < 5 || g.pace < 750 || g.pace > 850 {
+			t.Errorf("pace %.1f after %d cuts, want near 800 of the 1000 a second that were taken", g.pace, g.round)
+		}
+	})
+}
+
+// The lowest pace is left again after a few hundred answers.
+func TestGateRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(32)
+		for i := range 60 {
+			answer(t, g, fmt.Sprint(i), limited)
+		}
+		if g.pace != minPace {
+			t.Fatalf("pace %.1f, want the lowest", g.pace)
+		}
+		for range 300 {
+			answer(t, g, "anybody", answered)
+		}
+		if g.pace < 100 {
+			t.Errorf("pace %.1f after 300 answers, want above 100", g.pace)
+		}
+	})
 }

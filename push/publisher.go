@@ -44,10 +44,11 @@ type Publisher struct {
 	// Poster does the posts.
 	Poster Poster
 	// Parallelism bounds the posts under way at once; zero means
-	// DefaultParallelism. Answers 429 from many connections lower the bound for
-	// a while; those from a few slow clients do not. A post that is not
-	// answered within half a second makes room for another one, up to four
-	// times Parallelism.
+	// DefaultParallelism. After answers 429 from many connections posts also
+	// keep a pace, near the rate that the account allows, for a while; those
+	// from a few slow clients change nothing. A post that is not answered
+	// within half a second makes room for another one, up to four times
+	// Parallelism.
 	Parallelism int
 	// Attempts is how often a post is tried that ends in ErrLimited or
 	// ErrUnavailable, the first time included; zero means DefaultAttempts.
