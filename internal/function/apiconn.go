@@ -178,8 +178,8 @@ func (c *apiConn) response(req *request, id, body []byte, tooLarge bool) error {
 		why := posted(string(req.errorType), text)
 		c.finish(inv, nil, &why)
 	default:
-		// The runtime first: while it reads the 202, this goroutine wakes the
-		// caller. The other way round costs a tenth more.
+		// The runtime first: while it reads the 202 and asks for its next event,
+		// this goroutine tells the caller. The other way round costs a tenth more.
 		err := c.accepted()
 		c.finish(inv, body, nil)
 		return err
@@ -199,7 +199,13 @@ func (c *apiConn) invocationError(req *request, id, body []byte, _ bool) error {
 }
 
 func (c *apiConn) finish(inv *invocation, response []byte, why *failure) {
-	c.api.sandbox.function.finish(c.api.sandbox, inv, response, why)
+	f := c.api.sandbox.function
+	if len(response) > smallResponse {
+		f.finish(c.api.sandbox, inv, response, why)
+		return
+	}
+	f.end(c.api.sandbox, inv, response, why)
+	inv.tell()
 }
 
 // initError takes the reason why the runtime gives up before its first event.
@@ -253,6 +259,10 @@ var eventBuffers = sync.Pool{New: func() any { return new([]byte) }}
 // written by the goroutine that invokes: it always fits into the socket's
 // buffer, so the write does not wait for the function to read.
 const smallEvent = 16 << 10
+
+// smallResponse is the largest response in bytes with which the goroutine that
+// has read it goes on; with others its sandbox does not wait.
+const smallResponse = 64 << 10
 
 // deliver writes an event to the sandbox. When the write fails the process is
 // dead or not in its senses; the end of the process or the time limit tells.

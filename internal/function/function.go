@@ -264,9 +264,18 @@ func gaveUp(function string, err error) error {
 	return fmt.Errorf("wait for function %s: %w", function, err)
 }
 
-// finish publishes the outcome of an invocation and wakes who waits for it. A
-// nil sandbox means that none had it. It is called once for every invocation.
+// finish is end for those who hold a lock, or may.
 func (f *function) finish(s *sandbox, inv *invocation, response []byte, why *failure) {
+	f.end(s, inv, response, why)
+	if inv.then != nil {
+		go inv.tell()
+	}
+}
+
+// end publishes the outcome of an invocation and wakes who waits for it; to call
+// tell is left to its caller. A nil sandbox means that none had it. It is called
+// once for every invocation.
+func (f *function) end(s *sandbox, inv *invocation, response []byte, why *failure) {
 	if s != nil {
 		s.logs.drain()
 	}

@@ -243,6 +243,35 @@ type Call struct {
 	ClientContext []byte
 }
 
+// InvokeThen is Invoke for a caller that does not wait: it returns when the
+// function or its queue has the event, and then is called once with what Invoke
+// would have returned, in another goroutine or before InvokeThen returns. Where
+// Invoke costs the change to a goroutine that waits, and for which the runtime
+// may wake another thread, then is called by whoever has read the function's
+// answer: it must neither wait nor take long.
+func (h *Host) InvokeThen(ctx context.Context, function string, event []byte, then func(response []byte, err error)) {
+	h.mu.RLock()
+	f := h.functions[function]
+	h.mu.RUnlock()
+	if f == nil || ctx.Err() != nil {
+		then(h.Invoke(ctx, function, event)) // it says why not
+		return
+	}
+	if held := h.enter(); held != nil {
+		go func() { then(h.Invoke(ctx, function, event)) }()
+		return
+	}
+	defer h.entering.Add(-1)
+	inv := newInvocation(Call{Event: event})
+	inv.then = then
+	inv.unwatch = context.AfterFunc(ctx, func() {
+		if inv.told.CompareAndSwap(false, true) {
+			then(f.giveUp(inv, ctx.Err()))
+		}
+	})
+	f.begin(inv)
+}
+
 // InvokeCall is Invoke for such a call.
 func (h *Host) InvokeCall(ctx context.Context, function string, c Call) ([]byte, error) {
 	h.mu.RLock()

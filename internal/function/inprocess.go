@@ -245,7 +245,8 @@ func (p *inProcess) returned(c *call, response []byte, why *failure) {
 	}
 	p.mu.Unlock()
 	if first {
-		p.function.finish(nil, c.inv, response, why)
+		p.function.end(nil, c.inv, response, why)
+		c.inv.tell()
 	}
 }
 

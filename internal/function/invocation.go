@@ -2,6 +2,7 @@ package function
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-dev/gatepost/internal/uuid"
@@ -19,9 +20,24 @@ type invocation struct {
 	begun, deadline time.Time
 	cold            time.Duration
 
+	// then is InvokeThen's, and nil for a caller that waits for done. unwatch
+	// ends the watch over that caller's context. told is whether then has been
+	// called, or is about to be.
+	then    func([]byte, error)
+	unwatch func() bool
+	told    atomic.Bool
+
 	done     chan struct{}
 	response []byte
 	err      error
+}
+
+// tell calls then, once the invocation has ended.
+func (inv *invocation) tell() {
+	if inv.then != nil && inv.told.CompareAndSwap(false, true) {
+		inv.unwatch()
+		inv.then(inv.response, inv.err)
+	}
 }
 
 func newInvocation(c Call) *invocation {

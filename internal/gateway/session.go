@@ -120,37 +120,44 @@ func (m *message) integrationRequest(d *deployment, data []byte) (*integration.R
 	return in, err
 }
 
-// start runs the integration in a goroutine of its own, once there is a place
-// for it; meanwhile the reader waits, and the client with it.
+// start runs the integration beside those of the connection's other messages,
+// once there is a place for it; meanwhile the reader waits, and the client with
+// it.
 func (m *message) start(in *integration.Request) {
 	s := m.s
 	if s.inFlight == nil {
 		s.inFlight = make(chan struct{}, max(1, s.g.Limits.MaxInFlight))
 	}
 	s.inFlight <- struct{}{}
-	wait, done := func() {}, func() {}
-	if m.route.Ordered {
-		wait, done = s.lines.join(m.route.Key)
-	}
 	// The reader itself is counted in g.work, so the counter is not zero here.
 	s.g.work.Add(1)
-	inFlight := s.inFlight
+	place := s.inFlight
+	leave := func() { <-place; s.g.work.Done() }
+	if !m.route.Ordered {
+		m.integrate(in, leave)
+		return
+	}
+	wait, done := s.lines.join(m.route.Key)
 	go func() {
-		defer s.g.work.Done()
-		defer func() { <-inFlight }()
-		defer done()
 		wait()
-		m.integrate(in)
+		m.integrate(in, func() { done(); leave() })
 	}()
 }
 
 // integrate runs the integration and answers as API Gateway does: nothing on a
 // one-way route, the body on a two-way route, the error frame when the
-// integration fails.
-func (m *message) integrate(in *integration.Request) {
+// integration fails. It does not wait: leave is called at the end.
+func (m *message) integrate(in *integration.Request, leave func()) {
 	started := time.Now()
-	answer, err := m.route.backend.Call(m.s.g.stopping, in)
-	e := telemetry.Event{Kind: telemetry.MessageIn, RouteKey: m.route.Key, Function: m.route.Integration.Function, RequestID: m.context.RequestID, Bytes: m.size, Duration: time.Since(started)}
+	m.route.backend.CallThen(m.s.g.stopping, in, func(answer *integration.Response, err error) {
+		defer leave()
+		m.answer(answer, err, time.Since(started))
+	})
+}
+
+// answer tells the client, and the feed, what has become of the integration.
+func (m *message) answer(answer *integration.Response, err error, took time.Duration) {
+	e := telemetry.Event{Kind: telemetry.MessageIn, RouteKey: m.route.Key, Function: m.route.Integration.Function, RequestID: m.context.RequestID, Bytes: m.size, Duration: took}
 	if err == nil && m.route.TwoWay {
 		err = m.c.Send(answer.Body)
 		if errors.Is(err, apigw.ErrGone) {

@@ -32,6 +32,13 @@ type Invoker interface {
 	Invoke(ctx context.Context, function string, event []byte) ([]byte, error)
 }
 
+// Starter is an Invoker that can also run a function for a caller that does not
+// wait: then is called once with what Invoke would have returned, in another
+// goroutine or before InvokeThen returns, and neither waits nor takes long.
+type Starter interface {
+	InvokeThen(ctx context.Context, function string, event []byte, then func(response []byte, err error))
+}
+
 // Queue takes asynchronous invocations. InvokeAsync returns when the event is
 // stored and keeps none of its bytes. An error of it fails the message.
 type Queue interface {
@@ -40,8 +47,8 @@ type Queue interface {
 
 // Config is what integrations need from around them. Each field may be empty.
 type Config struct {
-	// Invoker runs functions. Without one an integration with a function is
-	// refused by Compile.
+	// Invoker runs functions; for CallThen it should be a Starter. Without one an
+	// integration with a function is refused by Compile.
 	Invoker Invoker
 	// Queue takes the events of integrations with the invocation type Event.
 	// Without one those messages fail.
@@ -242,6 +249,28 @@ func (in *Integration) Call(ctx context.Context, req *Request) (*Response, error
 // invokeProxy hands the event to a function and reads its proxy answer.
 func (in *Integration) invokeProxy(ctx context.Context, req *Request) (*Response, error) {
 	out, err := in.backends.Invoker.Invoke(ctx, in.function, req.Event)
+	return proxyResponse(req, out, err)
+}
+
+// CallThen is Call for a caller that does not wait: then is called once with
+// what Call would have returned, in another goroutine or before CallThen
+// returns. It must neither wait nor take long: a function behind AWS_PROXY gets
+// no other event meanwhile.
+func (in *Integration) CallThen(ctx context.Context, req *Request, then func(*Response, error)) {
+	starter, ok := in.backends.Invoker.(Starter)
+	if !ok || in.kind != apigw.AWSProxy {
+		go func() { then(in.Call(ctx, req)) }()
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, in.timeout)
+	starter.InvokeThen(ctx, in.function, req.Event, func(out []byte, err error) {
+		cancel()
+		then(proxyResponse(req, out, err))
+	})
+}
+
+// proxyResponse reads what a function behind AWS_PROXY answered.
+func proxyResponse(req *Request, out []byte, err error) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -153,6 +154,49 @@ func TestTheTimeLimitEndsTheCallAndNotTheFunction(t *testing.T) {
 			}
 		})
 	}
+}
+
+// starter is an Invoker that need not be waited for.
+type starter struct{ *invoker }
+
+func (s starter) InvokeThen(ctx context.Context, function string, event []byte, then func([]byte, error)) {
+	go func() { then(s.Invoke(ctx, function, event)) }()
+}
+
+// waiter waits for InvokeThen: nobody waits for it.
+type waiter struct{ starter }
+
+func (waiter) Invoke(context.Context, string, []byte) ([]byte, error) {
+	return nil, errors.New("Invoke was called")
+}
+
+// CallThen tells what Call returns, and does not wait for it.
+func TestCallThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, f := range map[string]*invoker{
+			"an answer":          answers(`{"statusCode":201,"body":"hi"}`),
+			"a malformed answer": answers(`{"status":201}`),
+			"nothing":            answers(``),
+			"an error":           fails(fmt.Errorf("invoke: %w", apigw.ErrThrottled)),
+			"too late":           {run: func(ctx context.Context, _ string, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }},
+		} {
+			want, wantErr := compile(t, newBackends(t, Config{Invoker: f}), proxyIntegration).Call(t.Context(), oneWay(""))
+			for _, invoker := range []Invoker{f, waiter{starter{f}}} {
+				in := compile(t, newBackends(t, Config{Invoker: invoker}), proxyIntegration)
+				started, told := time.Now(), make(chan bool, 1)
+				in.CallThen(t.Context(), oneWay(""), func(got *Response, err error) {
+					if !reflect.DeepEqual(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+						t.Errorf("%s: %+v, %v; Call says %+v, %v", name, got, err, want, wantErr)
+					}
+					told <- true
+				})
+				if took := time.Since(started); took != 0 {
+					t.Errorf("%s: CallThen waited %v", name, took)
+				}
+				<-told
+			}
+		}
+	})
 }
 
 func TestTheTimeLimitIsExact(t *testing.T) {
