@@ -55,9 +55,19 @@ func readPeak(status *os.File) (size int64, ok bool) {
 	}
 	buf := buffers.Get().(*[8 << 10]byte)
 	defer buffers.Put(buf)
-	n, _ := status.ReadAt(buf[:], 0)
+	// The line is in the first half. The kernel writes the file anew for each
+	// call, and to read up to its end would take two.
+	n, _ := status.ReadAt(buf[:peakPart], 0)
+	if size, ok = kilobytes(buf[:n], "\nVmHWM:"); ok || n < peakPart {
+		return size, ok
+	}
+	n, _ = status.ReadAt(buf[:], 0)
 	return kilobytes(buf[:n], "\nVmHWM:")
 }
+
+// peakPart is how much of a status file holds its VmHWM, unless the process is
+// in dozens of groups.
+const peakPart = 640
 
 // kilobytes returns the size in bytes that stands behind a name, given as a
 // number of kB.

@@ -22,6 +22,7 @@ type starter struct {
 // newStarter also starts the guard; the error says why there is none, and the
 // starter works without it.
 func newStarter() (*starter, error) {
+	muteStops()
 	s := &starter{requests: make(chan func()), done: make(chan struct{})}
 	go s.run()
 	var err error
