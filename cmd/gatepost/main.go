@@ -58,6 +58,9 @@ type streams struct {
 type usageError struct{ error }
 
 func main() {
+	if len(os.Args) > 1 && (os.Args[1] == "dev" || os.Args[1] == "demo") {
+		slacken()
+	}
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))

@@ -34,6 +34,7 @@ func (s *starter) run() {
 	defer close(s.done)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	slacken()
 	for start := range s.requests {
 		start()
 	}

@@ -13,6 +13,9 @@ import (
 // when Gatepost is killed.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
+// slacken does nothing: only Linux has such a setting.
+func slacken() {}
+
 // awaitExit waits until a child has ended and leaves it as a zombie.
 func awaitExit(pid int) {
 	queue, err := unix.Kqueue()
