@@ -313,7 +313,7 @@ func TestVisibility(t *testing.T) {
 	first := f.receive(t, url, 0)
 	want(t, first, "a/1")
 	want(t, f.receive(t, url, 0))
-	if err := change(first[0], 43200); err != nil {
+	if err := change(first[0], 43190); err != nil { // 43200 counts from the receive
 		t.Fatal(err)
 	}
 	if err := change(first[0], 0); err != nil {
