@@ -133,7 +133,8 @@ func (s *stage) find(ts *testscript.TestScript, data string) {
 }
 
 // The promises that scripts hold gatepost to. With the race detector, beside
-// the tests of all other packages, everything may take patience times as long.
+// the tests of all other packages, everything may take patience times as long; on
+// a machine that builds for others, three times.
 var (
 	// endWithin is how long Ctrl-C may take, children included.
 	endWithin = 2 * time.Second
@@ -141,8 +142,15 @@ var (
 	deliverWithin = time.Second
 )
 
-// interrupt sends Ctrl-C and holds that gatepost ends with exit code 0 within two
-// seconds and that no process of its functions is left.
+func init() {
+	if os.Getenv("CI") != "" {
+		endWithin *= 3
+		deliverWithin *= 3
+	}
+}
+
+// interrupt sends Ctrl-C and holds that gatepost ends with exit code 0 within
+// endWithin and that no process of its functions is left.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	s := onStage(ts)
 	begun := time.Now()
