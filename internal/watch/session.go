@@ -201,8 +201,16 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// follow watches the folders of the roots, and no others any more.
+// follow watches the folders of the roots, and no others any more. What was made
+// in a folder after it was read and before it was watched, nobody tells: so it
+// reads them again until there is nothing new.
 func (s *session) follow() {
+	for s.notifier != nil && s.followOnce() {
+	}
+}
+
+// followOnce reports whether it watches a folder more than before.
+func (s *session) followOnce() (more bool) {
 	wanted := make(map[string]bool)
 	for _, r := range s.roots {
 		s.want(wanted, r)
@@ -222,11 +230,12 @@ func (s *session) follow() {
 		}
 		if err := s.notifier.Add(path); err != nil && exists(path) {
 			s.poll(err)
-			return
+			return false
 		} else if err == nil {
-			s.folders[path] = true
+			s.folders[path], more = true, true
 		}
 	}
+	return more
 }
 
 // want adds the folders of a root that are there.
