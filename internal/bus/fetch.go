@@ -24,6 +24,11 @@ const catchUp = 250 * time.Millisecond
 // fetchGrace is how much later than the server a fetch ends by itself.
 const fetchGrace = time.Second
 
+// afterCancel is when a message comes back that was on its way to a fetch whose
+// context had ended. Fetches often end together, when a process stops: the server
+// would send it from one to the next, and count each time.
+const afterCancel = 50 * time.Millisecond
+
 // ackTimeout is how long an acknowledgement waits for its answer before it
 // takes the slower way.
 const ackTimeout = time.Second
@@ -136,7 +141,9 @@ func (q *WorkQueue) pull(ctx context.Context, pull pullRequest) ([]Delivery, err
 	if errors.Is(err, errTimeout) {
 		return got, nil
 	}
-	q.Return(got)
+	for _, d := range got {
+		q.giveBack(d, `-NAK {"delay":`+strconv.FormatInt(int64(afterCancel), 10)+`}`)
+	}
 	return nil, err
 }
 
@@ -228,9 +235,13 @@ func pullStatus(status, description string) error {
 // this process does not count them.
 func (q *WorkQueue) Return(deliveries []Delivery) {
 	for _, d := range deliveries {
-		q.leases.undo(d.Sequence)
-		q.bus.conn.Publish(d.AckSubject, []byte("-NAK"))
+		q.giveBack(d, "-NAK")
 	}
+}
+
+func (q *WorkQueue) giveBack(d Delivery, verb string) {
+	q.leases.undo(d.Sequence)
+	q.bus.conn.Publish(d.AckSubject, []byte(verb))
 }
 
 // Ack deletes messages for good and returns when the store knows, even when ctx

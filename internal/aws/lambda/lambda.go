@@ -168,6 +168,8 @@ type Service struct {
 	round   round
 	started bool
 	closed  bool
+	// backs return what Close has cut off.
+	backs []func()
 	// calls counts running calls, pollers those who take invocations.
 	calls, pollers sync.WaitGroup
 }
@@ -252,6 +254,12 @@ func (s *Service) Close(ctx context.Context) error {
 	s.pollers.Wait()
 	s.calls.Wait()
 	s.cutRunning()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, back := range s.backs {
+		back()
+	}
+	s.backs = nil
 	return nil
 }
 

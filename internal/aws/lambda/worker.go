@@ -106,8 +106,22 @@ func (w *worker) attempt(d bus.Delivery) {
 	case postponed:
 		w.postpone(d, e, wait)
 	case cutOff:
-		w.queue.Return([]bus.Delivery{d})
+		w.giveBack(d)
 	}
+}
+
+// giveBack returns a delivery that was cut off. At the end of the service it
+// waits until nobody fetches any more: a poller that is about to stop would be
+// sent it, and each such delivery would count as an attempt after the next start.
+func (w *worker) giveBack(d bus.Delivery) {
+	back := func() { w.queue.Return([]bus.Delivery{d}) }
+	if w.running.Err() == nil { // a reset
+		back()
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.backs = append(w.backs, back)
 }
 
 // hold keeps an invocation hidden for as long as the attempt takes, so that only
