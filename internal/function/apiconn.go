@@ -180,8 +180,11 @@ func (c *apiConn) response(req *request, id, body []byte, tooLarge bool) error {
 	default:
 		// The runtime first: while it reads the 202 and asks for its next event,
 		// this goroutine tells the caller. The other way round costs a tenth more.
+		// It may ask over another connection, and what it writes then belongs to no
+		// invocation: so what it has written is read before.
+		c.api.sandbox.logs.drain()
 		err := c.accepted()
-		c.finish(inv, body, nil)
+		c.end(inv, body, nil)
 		return err
 	}
 	return c.accepted()
@@ -199,13 +202,18 @@ func (c *apiConn) invocationError(req *request, id, body []byte, _ bool) error {
 }
 
 func (c *apiConn) finish(inv *invocation, response []byte, why *failure) {
-	f := c.api.sandbox.function
+	c.api.sandbox.logs.drain()
+	c.end(inv, response, why)
+}
+
+// end is finish once all that the function has written is given out.
+func (c *apiConn) end(inv *invocation, response []byte, why *failure) {
+	c.api.sandbox.function.end(c.api.sandbox, inv, response, why)
 	if len(response) > smallResponse {
-		f.finish(c.api.sandbox, inv, response, why)
-		return
+		go inv.tell()
+	} else {
+		inv.tell()
 	}
-	f.end(c.api.sandbox, inv, response, why)
-	inv.tell()
 }
 
 // initError takes the reason why the runtime gives up before its first event.
