@@ -239,8 +239,19 @@ func (d *DynamoDB) Leave(ctx context.Context, id, group string) error {
 type row struct {
 	Connection
 	found bool
-	// ended marks the note that remove leaves.
-	ended bool
+	// ended marks the note that remove leaves, made at endedAt.
+	ended   bool
+	endedAt time.Time
+}
+
+// began is when the connection was entered. The note of one that never was
+// counts from its own time: until it has settled it must survive another
+// Remove, or the same one sent again after its answer was lost.
+func (r *row) began() time.Time {
+	if r.ended && r.ConnectedAt.IsZero() {
+		return r.endedAt
+	}
+	return r.ConnectedAt
 }
 
 func (r *row) alive(now time.Time) bool { return r.found && !r.ended && r.ExpiresAt.After(now) }
@@ -258,7 +269,7 @@ func rowOf(item map[string]types.AttributeValue) row {
 		return row{}
 	}
 	_, ended := item[attrEnded]
-	return row{connectionOf(item), true, ended}
+	return row{Connection: connectionOf(item), found: true, ended: ended, endedAt: timeIn(item[attrEnded])}
 }
 
 // wrap says what failed, but leaves the Roster's own errors bare.

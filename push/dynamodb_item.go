@@ -96,9 +96,7 @@ func connectionOf(item map[string]types.AttributeValue) Connection {
 	if groups, ok := item[attrGroups].(*types.AttributeValueMemberSS); ok {
 		c.Groups = normal(groups.Value)
 	}
-	if t, err := time.Parse(time.RFC3339Nano, stringIn(item[attrEstablished])); err == nil {
-		c.ConnectedAt = t.UTC()
-	}
+	c.ConnectedAt = timeIn(item[attrEstablished])
 	if n, ok := item[TTLAttribute].(*types.AttributeValueMemberN); ok {
 		if seconds, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
 			c.ExpiresAt = time.Unix(seconds, 0).UTC()
@@ -133,6 +131,15 @@ func number(n int64) types.AttributeValue {
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 func texts(s []string) types.AttributeValue { return &types.AttributeValueMemberSS{Value: s} }
+
+// timeIn reads a timestamp; what is none is the zero time.
+func timeIn(v types.AttributeValue) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, stringIn(v))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
 
 func stringIn(v types.AttributeValue) string {
 	if s, ok := v.(*types.AttributeValueMemberS); ok {

@@ -39,7 +39,7 @@ func (d *DynamoDB) remove(ctx context.Context, id string, wanted func(row) bool)
 }
 
 func (d *DynamoDB) removeRow(ctx context.Context, id string, r row) (err error) {
-	settled := time.Since(r.ConnectedAt) > Settling
+	settled := time.Since(r.began()) > Settling
 	switch {
 	case !r.found:
 		return d.entomb(ctx, id)

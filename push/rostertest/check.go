@@ -16,13 +16,20 @@ func add(t *testing.T, r push.Roster, cs ...push.Connection) {
 	for _, c := range cs {
 		err := r.Add(t.Context(), c)
 		// A dead one whose Add was done twice, for a lost answer, is there.
-		if dead := !c.ExpiresAt.IsZero() && c.ExpiresAt.Before(time.Now()); dead && errors.Is(err, push.ErrExists) {
+		if expired(c) && errors.Is(err, push.ErrExists) {
 			continue
 		}
 		if err != nil {
 			t.Fatalf("Add %q: %v", c.ID, err)
 		}
 	}
+}
+
+func expired(c push.Connection) bool {
+	if c.ExpiresAt.IsZero() {
+		return !c.ConnectedAt.IsZero() && time.Since(c.ConnectedAt) > push.DefaultTTL
+	}
+	return c.ExpiresAt.Before(time.Now())
 }
 
 func remove(t *testing.T, r push.Roster, id string) {
