@@ -20,9 +20,20 @@ const (
 	// weight is that of one answer in the share of refused posts, and of one
 	// gap in the mean gap between two posts.
 	weight = 1.0 / 16
-	// maxShare is the share of refused posts at which the pace is cut. Below
-	// it, trying again costs less than sending less.
+	// maxShare is the share of refused posts at which the pace is cut, beyond
+	// those that come at any pace. Below it, trying again costs less than sending
+	// less.
 	maxShare = 0.15
+	// trial is after how many answers a cut is judged by the share of refusals
+	// among them. Up to helped it has helped. Up to overload the share before it
+	// tells what it should be now, and unchanged times that share, or more, says
+	// that the pace was not the reason.
+	trial     = 32
+	helped    = 0.1
+	unchanged = 0.7
+	overload  = 0.6
+	// hopeless refusals in a row, and nothing else, end a trial at once.
+	hopeless = 4
 	// slower is what a cut multiplies the pace with, and faster what every
 	// answer that is not a refusal adds to it as a part of it. Both go by posts,
 	// not by time, so that an account that allows a hundred posts a second and
@@ -50,7 +61,9 @@ const (
 // the answers is 429; then it is what was posted before, halved again and
 // again until the answers change or the pace is near the rate of the posts that
 // are taken. Every answer without a 429 adds a little, so that a publisher finds
-// the rate that an account allows and stays near it.
+// the rate that an account allows and stays near it. A cut that leaves the share
+// of refusals as it was is taken back: an endpoint that refuses a part of the
+// posts at any pace is not helped by a slower one.
 //
 // API Gateway answers a client that reads too slowly in the same way as an
 // account that posts too fast. What tells them apart is whom else it happens
@@ -80,6 +93,15 @@ type gate struct {
 	round int
 	// share is the moving share of refused posts since the last cut.
 	share float64
+	// counted are the answers of the present round, and refused its refusals.
+	counted, refused int
+	// trying is whether the last cut is still to be judged, before the pace to
+	// return to if it is in vain, and last the share of refusals in the trial
+	// before, zero when there was none.
+	trying       bool
+	before, last float64
+	// blind is the share of refusals that cuts did not change.
+	blind float64
 	// slow are the connections whose last answer was 429.
 	slow map[string]refusals
 }
@@ -164,10 +186,10 @@ func (g *gate) judge(round int, id string, o outcome) {
 	for n := g.countedLocked(round, id, o); n > 0 && !g.refusedLocked(); n-- {
 	}
 	if o == answered {
-		g.share -= g.share * weight
-		g.windowLocked(time.Now())
-		g.taken[0]++
-		g.fasterLocked()
+		g.answeredLocked(round)
+	}
+	if g.trying && g.counted >= trial {
+		g.judgeCutLocked()
 	}
 }
 
@@ -205,18 +227,68 @@ func (g *gate) countedLocked(round int, id string, o outcome) int {
 // refusedLocked counts a refusal of the present round, and cuts the pace when
 // there are too many, which it reports.
 func (g *gate) refusedLocked() bool {
-	if g.share += (1 - g.share) * weight; g.share < maxShare {
+	g.counted++
+	g.refused++
+	g.share += (1 - g.share) * weight
+	if !g.tooManyLocked() {
 		return false
 	}
 	if g.pace == 0 {
 		g.pace = 1 / max(g.gap, 1/maxPace)
 	}
+	g.before, g.last = g.pace, 0
+	g.cutLocked()
+	return true
+}
+
+// tooManyLocked reports whether the pace must be cut now. During a trial that
+// takes a share that is beyond all doubt, or nothing but refusals.
+func (g *gate) tooManyLocked() bool {
+	if g.trying {
+		return g.share >= overload || g.refused == g.counted && g.counted >= hopeless
+	}
+	return g.share >= g.blind+maxShare
+}
+
+// cutLocked slows down, and begins a new round, which tells whether it helps.
+func (g *gate) cutLocked() {
 	g.windowLocked(time.Now())
 	kept := leastKept * float64(max(g.taken[0], g.taken[1])) / window.Seconds()
 	g.pace = min(g.pace, max(minPace, g.pace*slower, kept))
-	g.share = 0
+	g.share, g.counted, g.refused, g.trying = 0, 0, 0, true
 	g.round++
-	return true
+}
+
+// judgeCutLocked ends the trial of a cut.
+func (g *gate) judgeCutLocked() {
+	share := float64(g.refused) / float64(g.counted)
+	switch {
+	case share <= helped:
+		g.trying, g.blind = false, 0
+	case g.last > 0 && g.last <= overload && share >= unchanged*g.last:
+		g.trying, g.blind, g.pace = false, share, g.before
+	default:
+		if share > overload {
+			g.before = g.pace
+		}
+		g.last = share
+		g.cutLocked()
+	}
+}
+
+// answeredLocked counts a post that was not refused.
+func (g *gate) answeredLocked(round int) {
+	g.share -= g.share * weight
+	g.windowLocked(time.Now())
+	g.taken[0]++
+	if round == g.round {
+		g.counted++
+	}
+	if g.pace > 0 && !g.trying {
+		if g.pace += g.pace*faster + leastFaster; g.pace > maxPace {
+			g.pace = 0
+		}
+	}
 }
 
 // windowLocked begins a new window when the present one is over.
@@ -228,14 +300,5 @@ func (g *gate) windowLocked(now time.Time) {
 		g.taken, g.windowFrom = [2]int{0, g.taken[0]}, g.windowFrom.Add(window)
 	default:
 		g.taken, g.windowFrom = [2]int{}, now
-	}
-}
-
-func (g *gate) fasterLocked() {
-	if g.pace == 0 {
-		return
-	}
-	if g.pace += g.pace*faster + leastFaster; g.pace > maxPace {
-		g.pace = 0
 	}
 }

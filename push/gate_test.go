@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,10 +90,14 @@ func answer(t *testing.T, g *gate, id string, o outcome) {
 	g.judge(round, id, o)
 }
 
+// withGate runs a test with a gate of 32 places on a clock of its own.
+func withGate(t *testing.T, test func(*testing.T, *gate)) {
+	synctest.Test(t, func(t *testing.T) { test(t, newGate(32)) })
+}
+
 // One burst of refusals is one cut, and success ends the pace.
 func TestGateCutsOncePerRound(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(32)
+	withGate(t, func(t *testing.T, g *gate) {
 		var rounds []int
 		for range 32 {
 			time.Sleep(time.Millisecond)
@@ -121,8 +126,7 @@ func TestGateCutsOncePerRound(t *testing.T) {
 // A few slow clients, asked again and again, are no reason to slow down, and
 // neither is one of a hundred that is slow.
 func TestGateSlowClients(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(32)
+	withGate(t, func(t *testing.T, g *gate) {
 		for range 1000 {
 			answer(t, g, "slow", limited)
 		}
@@ -158,8 +162,7 @@ func TestGateSlowClients(t *testing.T) {
 // A client that is refused again and again and then takes its post was refused
 // for the account's rate: all of its refusals count.
 func TestGateCountsWhatPasses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(32)
+	withGate(t, func(t *testing.T, g *gate) {
 		for range 3 {
 			answer(t, g, "a", limited)
 		}
@@ -175,8 +178,7 @@ func TestGateCountsWhatPasses(t *testing.T) {
 
 // A cut goes no further than to what the account has just allowed.
 func TestGateKeepsWhatWasTaken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(32)
+	withGate(t, func(t *testing.T, g *gate) {
 		for range 1000 {
 			answer(t, g, "anybody", answered)
 		}
@@ -191,8 +193,7 @@ func TestGateKeepsWhatWasTaken(t *testing.T) {
 
 // The lowest pace is left again after a few hundred answers.
 func TestGateRecovers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(32)
+	withGate(t, func(t *testing.T, g *gate) {
 		for i := range 60 {
 			answer(t, g, fmt.Sprint(i), limited)
 		}
@@ -206,4 +207,36 @@ func TestGateRecovers(t *testing.T) {
 			t.Errorf("pace %.1f after 300 answers, want above 100", g.pace)
 		}
 	})
+}
+
+// An endpoint that refuses a part of the posts at any pace is not posted to
+// much more slowly for it, as an account that allows less is.
+func TestGateTakesBackWhatDoesNotHelp(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		refuses  func(*gate) bool
+		min, max float64 // posts a second
+	}{
+		{"one in five", func(*gate) bool { return rand.IntN(5) == 0 }, 600, 1000},
+		{"above 100 a second", func(g *gate) bool { return g.pace == 0 || g.pace > 100 }, 60, 120},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			withGate(t, func(t *testing.T, g *gate) {
+				const posts = 10_000
+				begun := time.Now()
+				for i := range posts {
+					o := answered
+					if tt.refuses(g) {
+						o = limited
+					}
+					answer(t, g, fmt.Sprint(i), o)
+				}
+				if rate := posts / time.Since(begun).Seconds(); rate < tt.min || rate > tt.max {
+					t.Errorf("%.0f posts a second, want %.0f to %.0f", rate, tt.min, tt.max)
+				} else {
+					t.Logf("%.0f posts a second", rate)
+				}
+			})
+		})
+	}
 }

@@ -116,7 +116,7 @@ func TestPublishThroughFaults(t *testing.T) {
 				t.Errorf("%s was removed and is posted to", id)
 			}
 			switch n := rand.IntN(100); {
-			case n < 8:
+			case n < 20:
 				return push.ErrLimited
 			case n < 30:
 				return push.ErrUnavailable
