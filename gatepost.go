@@ -133,9 +133,9 @@ type Config struct {
 
 // The shutdown takes two seconds at most. drainWithin bounds the $disconnect of
 // every connection and the invocations that run, endWithin then the ends of the
-// function processes; the rest is for the stores.
+// function processes; the rest is for the stores, and for a machine that is busy.
 const (
-	drainWithin = time.Second
+	drainWithin = 800 * time.Millisecond
 	endWithin   = 600 * time.Millisecond
 )
 

@@ -49,7 +49,7 @@ const callWithin = 10 * time.Second
 //	ws expect NAME TEXT [1s]   hold that the next message is TEXT (or, with a
 //	                           leading ~, contains it), within a time
 //	ws expectfile NAME FILE [1s]  the same with a file's bytes
-//	ws eventually NAME TEXT    hold that this message comes, after any others
+//	ws eventually NAME TEXT    hold that such a message comes, after any others
 //	ws none NAME 200ms         hold that no message comes for a time
 //	ws closed NAME CODE        hold that the server closes with a code
 //	ws close NAME              close with 1000
@@ -171,12 +171,15 @@ func wsWrite(ts *testscript.TestScript, args []string, kind websocket.MessageTyp
 }
 
 func wsExpect(ts *testscript.TestScript, args []string) {
-	expect(ts, args[0], within(ts, args, callWithin), func(frame string) bool {
-		if part, ok := strings.CutPrefix(args[1], "~"); ok {
-			return strings.Contains(frame, part)
-		}
-		return frame == args[1]
-	}, args[1])
+	expect(ts, args[0], within(ts, args, callWithin), like(args[1]), args[1])
+}
+
+// like matches frames that are a text or, with a leading ~, contain it.
+func like(text string) func(frame string) bool {
+	if part, ok := strings.CutPrefix(text, "~"); ok {
+		return func(frame string) bool { return strings.Contains(frame, part) }
+	}
+	return func(frame string) bool { return frame == text }
 }
 
 func wsExpectFile(ts *testscript.TestScript, args []string) {
@@ -186,13 +189,14 @@ func wsExpectFile(ts *testscript.TestScript, args []string) {
 
 func wsEventually(ts *testscript.TestScript, args []string) {
 	c, end := named(ts, args[0]), time.After(2*callWithin)
+	is := like(args[1])
 	for {
 		select {
 		case frame, ok := <-c.frames:
 			if !ok {
 				ts.Fatalf("%s was closed: %v", args[0], <-c.ended)
 			}
-			if frame == args[1] {
+			if is(frame) {
 				return
 			}
 		case <-end:

@@ -133,8 +133,7 @@ func (s *stage) find(ts *testscript.TestScript, data string) {
 }
 
 // The promises that scripts hold gatepost to. With the race detector, beside
-// the tests of all other packages, everything may take patience times as long; on
-// a machine that builds for others, three times.
+// the tests of all other packages, everything may take patience times as long.
 var (
 	// endWithin is how long Ctrl-C may take, children included.
 	endWithin = 2 * time.Second
@@ -142,15 +141,8 @@ var (
 	deliverWithin = time.Second
 )
 
-func init() {
-	if os.Getenv("CI") != "" {
-		endWithin *= 3
-		deliverWithin *= 3
-	}
-}
-
-// interrupt sends Ctrl-C and holds that gatepost ends with exit code 0 within
-// endWithin and that no process of its functions is left.
+// interrupt sends Ctrl-C and holds that gatepost ends with exit code 0 within two
+// seconds and that no process of its functions is left.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	s := onStage(ts)
 	begun := time.Now()

@@ -31,7 +31,7 @@ func TestSlacken(t *testing.T) {
 	defer runtime.UnlockOSThread()
 	before, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
 	if err != nil {
-		t.Skipf("the kernel tells no timer slack: %v", err)
+		t.Skipf("the kernel tells no timer slack; run on Linux 4.6 or newer with /proc mounted and no filter on prctl: %v", err)
 	}
 	defer unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(before), 0, 0, 0)
 	const began = "began as name [dev system]\n"

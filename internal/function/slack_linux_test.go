@@ -13,7 +13,7 @@ import (
 func TestFunctionsHaveSlack(t *testing.T) {
 	own, err := os.ReadFile("/proc/self/timerslack_ns")
 	if err != nil {
-		t.Skipf("the kernel tells no timer slack: %v", err)
+		t.Skipf("the kernel tells no timer slack; run on Linux 4.6 or newer with /proc mounted and no filter on prctl: %v", err)
 	}
 	h := newTestHost(t, nil, stack.Function{Name: "f", Command: []string{"/bin/sh", "-c", "cat /proc/self/timerslack_ns"}, Timeout: time.Second})
 	h.invokeError("f", `{}`)
