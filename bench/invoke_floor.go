@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // processes are function processes without a sandbox around them.
@@ -80,6 +81,10 @@ func (f *invokeFloor) start(path string, sandboxes int) error {
 		f.conns = append(f.conns, &floorConn{conn: c, in: make([]byte, 16<<10)})
 	}
 	return nil
+}
+
+func (f *invokeFloor) call(caller, n int, event []byte) ([]time.Duration, error) {
+	return waiting(f.invoke, caller, n, event)
 }
 
 func (f *invokeFloor) invoke(caller int, event []byte) ([]byte, error) {
@@ -193,6 +198,10 @@ func runtimeMux(events <-chan []byte, answers chan<- []byte) http.Handler {
 		w.WriteHeader(http.StatusAccepted)
 	})
 	return mux
+}
+
+func (h *invokeHTTP) call(caller, n int, event []byte) ([]time.Duration, error) {
+	return waiting(h.invoke, caller, n, event)
 }
 
 func (h *invokeHTTP) invoke(caller int, event []byte) ([]byte, error) {

@@ -21,8 +21,9 @@ import (
 type invoker interface {
 	// start makes the function runnable in so many sandboxes.
 	start(path string, sandboxes int) error
-	// invoke runs it with an event; caller numbers who calls, one at a time.
-	invoke(caller int, event []byte) ([]byte, error)
+	// call runs it n times with an event, one after the other, and returns how
+	// long each took; caller numbers who calls.
+	call(caller, n int, event []byte) ([]time.Duration, error)
 	// running is the number of sandboxes.
 	running() int
 	// end ends all processes.
@@ -64,11 +65,7 @@ func invokeAll(v invoker, callers, n int, event []byte) (answer, error) {
 	cpu, began := clock(unix.CLOCK_PROCESS_CPUTIME_ID), monotonic()
 	for i := range callers {
 		all.Go(func() {
-			if h, ok := v.(gatepostHost); ok {
-				took[i], errs[i] = h.chain(n/callers, event)
-			} else {
-				took[i], errs[i] = call(v, i, n/callers, event)
-			}
+			took[i], errs[i] = v.call(i, n/callers, event)
 		})
 	}
 	all.Wait()
@@ -81,11 +78,12 @@ func invokeAll(v invoker, callers, n int, event []byte) (answer, error) {
 	return a, errors.Join(errs...)
 }
 
-func call(v invoker, caller, n int, event []byte) ([]time.Duration, error) {
+// waiting is call for a variant whose caller waits for each answer.
+func waiting(invoke func(caller int, event []byte) ([]byte, error), caller, n int, event []byte) ([]time.Duration, error) {
 	took := make([]time.Duration, 0, n)
 	for range n {
 		began := time.Now()
-		response, err := v.invoke(caller, event)
+		response, err := invoke(caller, event)
 		if err != nil {
 			return nil, err
 		}
@@ -121,13 +119,9 @@ func (h gatepostHost) start(path string, sandboxes int) error {
 	return h.Add(stack.Function{Name: "echo", Runtime: "provided.al2023", Command: []string{path}, MaxConcurrency: sandboxes})
 }
 
-func (h gatepostHost) invoke(_ int, event []byte) ([]byte, error) {
-	return h.Invoke(context.Background(), "echo", event)
-}
-
-// chain is call as the gateway does it, which does not wait: whoever has read an
-// answer goes on, here with the next invocation.
-func (h gatepostHost) chain(n int, event []byte) ([]time.Duration, error) {
+// call goes on as the gateway does, which does not wait: whoever has read an
+// answer begins the next invocation.
+func (h gatepostHost) call(_, n int, event []byte) ([]time.Duration, error) {
 	took := make([]time.Duration, 0, n)
 	end := make(chan error, 1)
 	var next func()

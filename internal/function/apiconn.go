@@ -210,7 +210,7 @@ func (c *apiConn) finish(inv *invocation, response []byte, why *failure) {
 func (c *apiConn) end(inv *invocation, response []byte, why *failure) {
 	c.api.sandbox.function.end(c.api.sandbox, inv, response, why)
 	if len(response) > smallResponse {
-		go inv.tell()
+		inv.tellApart()
 	} else {
 		inv.tell()
 	}

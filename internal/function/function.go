@@ -270,14 +270,12 @@ func (f *function) finish(s *sandbox, inv *invocation, response []byte, why *fai
 		s.logs.drain()
 	}
 	f.end(s, inv, response, why)
-	if inv.then != nil {
-		go inv.tell()
-	}
+	inv.tellApart()
 }
 
-// end publishes the outcome of an invocation, whose lines have been given out, and
-// wakes who waits for it; to call tell is left to its caller. A nil sandbox means that none had it. It is called
-// once for every invocation.
+// end publishes the outcome of an invocation, whose lines have been given out,
+// and wakes who waits for it; to call tell is left to its caller. A nil sandbox
+// means that none had it. It is called once for every invocation.
 func (f *function) end(s *sandbox, inv *invocation, response []byte, why *failure) {
 	e := telemetry.Event{
 		Time: time.Now(), Kind: telemetry.Invoked, Function: f.spec.Name, RequestID: inv.id, Bytes: len(inv.event), Logging: f.logging,

@@ -40,6 +40,13 @@ func (inv *invocation) tell() {
 	}
 }
 
+// tellApart is tell in a goroutine of its own.
+func (inv *invocation) tellApart() {
+	if inv.then != nil {
+		go inv.tell()
+	}
+}
+
 func newInvocation(c Call) *invocation {
 	if c.RequestID == "" {
 		c.RequestID = uuid.New()
