@@ -70,6 +70,31 @@ func TestPostRosters(t *testing.T) {
 	}
 }
 
+// TestBySecondCrowded: connections of a second whose key, and those of many
+// seconds after it, are taken find one of their own.
+func TestBySecondCrowded(t *testing.T) {
+	_, client := tables(t)
+	bySecondTable(t, client, "crowded")
+	began := time.Now().Truncate(time.Second)
+	const taken, more = 1000, 40
+	for i := range taken {
+		putRow(t, client, "crowded", map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: "connectionId"},
+			"sk": &types.AttributeValueMemberN{Value: strconv.FormatInt(began.Unix()+int64(i), 10)},
+			"id": &types.AttributeValueMemberS{Value: fmt.Sprint("taken-", i)},
+		})
+	}
+	r := postroster.BySecond(client, "crowded", postroster.BySecondOptions{})
+	for i := range more {
+		if err := r.Add(t.Context(), push.Connection{ID: fmt.Sprint("more-", i), ConnectedAt: began}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := r.Count(t.Context()); n != taken+more || err != nil {
+		t.Errorf("%d connections, %v; want %d", n, err, taken+more)
+	}
+}
+
 // exampleRow is a row as the first example's functions write and read it.
 type exampleRow struct {
 	PK           string    `dynamodbav:"PK"`

@@ -150,16 +150,20 @@ func (l *bySecondLayout) find(ctx context.Context, r *Roster, id string) (item, 
 	return nil, nil
 }
 
-// maxPlaces bounds the tries to find a free sort key; each time the range is
-// doubled, so that the last one is more than an hour wide.
-const maxPlaces = 13
+// maxPlaces bounds the tries to find a free sort key. Each time the range is
+// doubled, until it is 1 << widest keys, which are more than an hour of seconds;
+// three quarters of them may be taken, and one insert of a thousand fails.
+const (
+	maxPlaces = 36
+	widest    = 12
+)
 
 func (l *bySecondLayout) insert(ctx context.Context, r *Roster, c push.Connection) (item, error) {
 	it := l.names().item(c)
 	it["pk"] = text(l.partition)
 	began := c.ConnectedAt.UnixNano() / int64(l.unit)
 	for place := range maxPlaces {
-		it["sk"] = number(began + rand.Int64N(1<<place))
+		it["sk"] = number(began + rand.Int64N(1<<min(place, widest)))
 		if inserted, err := r.put(ctx, it); inserted || err != nil {
 			return nil, err
 		}
