@@ -211,6 +211,45 @@ func TestCancelledFetch(t *testing.T) {
 	waitForWaiting(t, q, 0)
 }
 
+// TestCancelledFetchGivesBackLater: what a cancelled fetch had is not handed at
+// once to the next, which may be about to end too; nobody counts it.
+func TestCancelledFetchGivesBackLater(t *testing.T) {
+	q := ensure(t, open(t, Config{}), workConfig)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error)
+	go func() {
+		_, err := q.pull(ctx, pullRequest{Batch: 2, Expires: 20 * time.Second})
+		ended <- err
+	}()
+	waitForWaiting(t, q, 1)
+	publish(t, q, "x")
+	for counts := (Counts{}); counts.Hidden == 0; {
+		var err error
+		if counts, err = q.Counts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := make(chan []Delivery)
+	go func() {
+		ds, err := q.Fetch(t.Context(), 1, 20*time.Second)
+		if err != nil {
+			t.Error(err)
+		}
+		next <- ds
+	}()
+	waitForWaiting(t, q, 2)
+	cancelled := time.Now()
+	cancel()
+	wantBodies(t, <-next, "x/1")
+	if took := time.Since(cancelled); took < afterCancel {
+		t.Errorf("the next fetch had it %v after the cancel, want %v or more", took, afterCancel)
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the cancelled fetch ended with %v", err)
+	}
+}
+
 // TestCompetingFetches: a fetch that comes while others wait for more than is
 // there waits too, and each message reaches one.
 func TestCompetingFetches(t *testing.T) {

@@ -103,6 +103,33 @@ func TestSixHours(t *testing.T) {
 	})
 }
 
+// TestCutOffGoesBackLast: what Close cuts off is given back once no poller fetches
+// any more, to which it would be sent as an attempt that has failed.
+func TestCutOffGoesBackLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory()
+		s, fs, p := run(t, store, func(_ *Config, fs *functions) {
+			fs.run = func(ctx context.Context, _ call) ([]byte, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+		})
+		p.lingers = 100 * time.Millisecond
+		s.InvokeAsync(t.Context(), "echo", nil)
+		synctest.Wait()
+		if n := len(fs.calls()); n != 1 {
+			t.Fatalf("%d attempts began, want one", n)
+		}
+		end(s)
+		if p.tooEarly > 0 {
+			t.Errorf("%d deliveries came back while others were fetched", p.tooEarly)
+		}
+		if d, _ := store.takeLocked(); d == nil || d.Count != 1 {
+			t.Errorf("the next delivery is %+v, want the first that counts", d)
+		}
+	})
+}
+
 // TestRecords: what destinations and dead-letter queues get, to the byte.
 func TestRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -42,6 +42,11 @@ type process struct {
 	*memory
 	killed  bool
 	refusal error // of Publish
+	// lingers is how long a Fetch goes on after the end of its context, fetching
+	// how many of them are under way, and tooEarly how many deliveries came back
+	// while one was.
+	lingers            time.Duration
+	fetching, tooEarly int
 }
 
 // refuse makes Publish fail.
@@ -108,6 +113,9 @@ func (p *process) Hide(_ context.Context, d time.Duration, receipts ...bus.Recei
 
 func (p *process) Return(deliveries []bus.Delivery) {
 	p.do(func() {
+		if p.fetching > 0 {
+			p.tooEarly += len(deliveries)
+		}
 		for _, d := range deliveries {
 			if it := p.items[d.Sequence]; it != nil {
 				it.until, it.count = time.Now(), it.count-1
@@ -119,6 +127,8 @@ func (p *process) Return(deliveries []bus.Delivery) {
 func (p *process) Fetch(ctx context.Context, _ int, wait time.Duration) ([]bus.Delivery, error) {
 	end := time.NewTimer(wait)
 	defer end.Stop()
+	p.fetches(+1)
+	defer p.fetches(-1)
 	for {
 		p.mu.Lock()
 		if p.killed {
@@ -138,19 +148,26 @@ func (p *process) Fetch(ctx context.Context, _ int, wait time.Duration) ([]bus.D
 		case <-end.C:
 			return nil, nil
 		case <-ctx.Done():
+			time.Sleep(p.lingers)
 			return nil, ctx.Err()
 		}
 		ready.Stop()
 	}
 }
 
+func (p *process) fetches(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fetching += n
+}
+
 // takeLocked takes the oldest message that is ready, or says when there will be
 // one.
-func (p *process) takeLocked() (d *bus.Delivery, soonest time.Time) {
+func (m *memory) takeLocked() (d *bus.Delivery, soonest time.Time) {
 	now := time.Now()
 	soonest = now.Add(time.Hour)
 	var at uint64
-	for sequence, it := range p.items {
+	for sequence, it := range m.items {
 		switch {
 		case it.until.After(now):
 			if it.until.Before(soonest) {
@@ -163,7 +180,7 @@ func (p *process) takeLocked() (d *bus.Delivery, soonest time.Time) {
 	if at == 0 {
 		return nil, soonest
 	}
-	it := p.items[at]
+	it := m.items[at]
 	it.until = now.Add(ackWait)
 	it.count++
 	return &bus.Delivery{Receipt: bus.Receipt{Sequence: at}, Data: bytes.Clone(it.data), Lease: bus.Lease{Count: it.count}}, soonest

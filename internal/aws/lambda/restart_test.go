@@ -3,7 +3,6 @@ package lambda
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -107,11 +106,7 @@ func TestRestart(t *testing.T) {
 		}
 	})
 	await(t, "record of the failure", func() bool { return len(f.queues.messages()) == 1 })
-	// The first need not have been called again: where the machine is slow, its
-	// second attempt may have begun in the first life, and counts.
-	await(t, "end of the other", func() bool {
-		return slices.ContainsFunc(f.functions.calls(), func(c call) bool { return string(c.Event) == `"runs"` })
-	})
+	await(t, "end of the other", func() bool { return len(f.functions.calls()) >= 2 })
 	for _, c := range f.functions.calls() {
 		if c.RequestID != ids[string(c.Event)] {
 			t.Errorf("an attempt at %s has the request id %s, the first had %s", c.Event, c.RequestID, ids[string(c.Event)])
@@ -120,45 +115,6 @@ func TestRestart(t *testing.T) {
 	record := parsed(t, []byte(f.queues.messages()[0].Body))
 	if got := record["requestContext"].(map[string]any); got["approximateInvokeCount"] != 2.0 || got["condition"] != "RetriesExhausted" {
 		t.Errorf("record %v", got)
-	}
-}
-
-// TestCutOffIsNoAttempt: what Close cuts off is not handed from one poller that is
-// about to stop to the next, each time as an attempt that has failed.
-func TestCutOffIsNoAttempt(t *testing.T) {
-	t.Parallel()
-	const events = 5
-	none := 0
-	settings := func(c *Config, fs *functions) {
-		c.EventConfigs = []EventInvokeConfig{{Function: "echo", MaximumRetryAttempts: &none, OnFailure: "arn:aws:sqs:eu-west-1:123456789012:failed"}}
-		fs.run = func(ctx context.Context, _ call) ([]byte, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		}
-	}
-	for n := range 4 {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			f := start(t, dir, settings)
-			for range events {
-				if err := f.InvokeAsync(t.Context(), "echo", []byte(`{}`)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			await(t, "beginning of all", func() bool { return len(f.functions.calls()) == events })
-			f.stop()
-			f = start(t, dir, func(c *Config, fs *functions) {
-				settings(c, fs)
-				fs.run = func(context.Context, call) ([]byte, error) { return nil, nil }
-			})
-			await(t, "run of all, or the record of one that was given up", func() bool {
-				return len(f.functions.calls()) == events || len(f.queues.messages()) > 0
-			})
-			if left := f.queues.messages(); len(left) > 0 {
-				t.Errorf("given up: %s", left[0].Body)
-			}
-		})
 	}
 }
 
