@@ -524,3 +524,14 @@ func TestNoPort(t *testing.T) {
 		t.Errorf("the server listens on %v", addr)
 	}
 }
+
+// TestMadeAnew: the only queue of a bus can be deleted and made anew at once,
+// while the server still tidies its folders up.
+func TestMadeAnew(t *testing.T) {
+	b := open(t, Config{Dir: t.TempDir()})
+	for range 300 {
+		if err := ensure(t, b, workConfig).Delete(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -117,7 +117,7 @@ func (j *Journal) Update(ctx context.Context, cfg JournalConfig) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	cfg.Name = j.name
-	stream, err := j.bus.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	stream, err := j.bus.setUp(ctx, jetstream.StreamConfig{
 		Name:        cfg.Name,
 		Subjects:    []string{journalSubject(cfg.Name, "entry"), journalSubject(cfg.Name, "note")},
 		Retention:   jetstream.LimitsPolicy,

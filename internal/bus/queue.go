@@ -141,7 +141,7 @@ func (q *WorkQueue) update(ctx context.Context, cfg QueueConfig) (jetstream.Stre
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	cfg.Name = q.name
-	stream, err := q.bus.js.CreateOrUpdateStream(ctx, q.bus.streamConfig(cfg))
+	stream, err := q.bus.setUp(ctx, q.bus.streamConfig(cfg))
 	if err != nil {
 		return nil, wrap("set up work queue "+q.name, err)
 	}
@@ -153,6 +153,32 @@ func (q *WorkQueue) update(ctx context.Context, cfg QueueConfig) (jetstream.Stre
 	q.config = cfg
 	return stream, nil
 }
+
+// setUp makes a stream, or changes the one of that name. The server answers the
+// deletion of its last stream before it has tidied its folders up, and fails to
+// make one in between.
+func (b *Bus) setUp(ctx context.Context, cfg jetstream.StreamConfig) (stream jetstream.Stream, err error) {
+	for range setUpTries {
+		stream, err = b.js.CreateOrUpdateStream(ctx, cfg)
+		if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != storeFailed {
+			break
+		}
+		select {
+		case <-time.After(setUpPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+	return stream, err
+}
+
+// storeFailed is the server's JSStreamCreateErrF; what else it means, a full disk
+// for one, is still so after setUpTries.
+const (
+	storeFailed jetstream.ErrorCode = 10049
+	setUpTries                      = 5
+	setUpPause                      = 10 * time.Millisecond
+)
 
 // streamConfig sets no limit but age, so the discard policy (schedules allow
 // only DiscardOld) never drops what was acknowledged; the store's limit refuses
