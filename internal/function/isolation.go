@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -51,6 +52,9 @@ type usage struct {
 	spared atomic.Int64          // the peak that was looked into last, and found to be no leak
 	read   atomic.Int64          // when the process's own peak was read last, in Unix nanoseconds
 	group  atomic.Pointer[group] // as it was at the last look at all processes
+	// ending is done once, by whoever finds the bound passed first; passed is
+	// set when that is done and told.
+	ending sync.Once
 	passed atomic.Pointer[passed]
 }
 
@@ -135,14 +139,16 @@ func (s *sandbox) unbound(otherwise failure) failure {
 	return otherwise
 }
 
-// end ends a sandbox that has passed a bound. The sentence goes into its log.
+// end ends a sandbox that has passed a bound. The sentence goes into its log, and
+// is there when end returns, also to somebody who has found the same a moment
+// later and goes on to end the invocation.
 func (s *sandbox) end(p passed, sentence string) {
-	if !s.usage.passed.CompareAndSwap(nil, &p) {
-		return
-	}
-	s.function.pool.retire(s) // before anybody knows, so that no event comes any more
-	s.logLine(s.logs.current(), []byte("gatepost: "+sentence))
-	s.kill()
+	s.usage.ending.Do(func() {
+		s.function.pool.retire(s) // before anybody knows, so that no event comes any more
+		s.logLine(s.logs.current(), []byte("gatepost: "+sentence))
+		s.usage.passed.Store(&p)
+		s.kill()
+	})
 }
 
 // checkMemory ends the sandbox if its group uses more memory than it may.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -182,5 +184,32 @@ func TestWardenComesAndGoes(t *testing.T) {
 	}
 	if list := h.warden.list(); list != nil {
 		t.Errorf("%d sandboxes are watched after the end", len(list))
+	}
+}
+
+// Two may find a bound passed at the same time, the warden and the answer: to
+// either the reason is in the log when it goes on.
+func TestTheReasonIsInTheLogFirst(t *testing.T) {
+	h := newTestHost(t, nil, acting("f", "files", nil))
+	h.invoke("f", "1")
+	h.awaitInvoked()
+	s := h.warden.list()[0]
+	pool := h.functions["f"].pool
+	pool.mu.Lock() // holds up whoever is first
+	told := make(chan bool, 2)
+	for range 2 {
+		go func() {
+			s.end(passed{why: exited("signal: killed")}, "the reason")
+			told <- slices.ContainsFunc(h.config.Feed.Recent(100), func(e telemetry.Event) bool { return e.Text == "gatepost: the reason" })
+		}()
+	}
+	for range 1000 { // so that both are there, or one comes back too early
+		runtime.Gosched()
+	}
+	pool.mu.Unlock()
+	for range 2 {
+		if !<-told {
+			t.Error("one went on before the reason was in the log")
+		}
 	}
 }
