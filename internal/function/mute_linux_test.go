@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,7 +50,12 @@ func TestMuteStops(t *testing.T) {
 	if cmd.Wait(); cmd.ProcessState == nil || cmd.ProcessState.Success() {
 		t.Errorf("the end of the process is told as %v", cmd.ProcessState)
 	}
-	if last := <-got; last != syscall.SIGCHLD {
-		t.Errorf("the end of the process sends %v, want SIGCHLD", last)
+	select {
+	case last := <-got:
+		if last != syscall.SIGCHLD {
+			t.Errorf("the end of the process sends %v, want SIGCHLD", last)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("no SIGCHLD for the end of the process")
 	}
 }

@@ -163,11 +163,11 @@ func (p *process) fetches(n int) {
 
 // takeLocked takes the oldest message that is ready, or says when there will be
 // one.
-func (m *memory) takeLocked() (d *bus.Delivery, soonest time.Time) {
+func (p *process) takeLocked() (d *bus.Delivery, soonest time.Time) {
 	now := time.Now()
 	soonest = now.Add(time.Hour)
 	var at uint64
-	for sequence, it := range m.items {
+	for sequence, it := range p.items {
 		switch {
 		case it.until.After(now):
 			if it.until.Before(soonest) {
@@ -180,7 +180,7 @@ func (m *memory) takeLocked() (d *bus.Delivery, soonest time.Time) {
 	if at == 0 {
 		return nil, soonest
 	}
-	it := m.items[at]
+	it := p.items[at]
 	it.until = now.Add(ackWait)
 	it.count++
 	return &bus.Delivery{Receipt: bus.Receipt{Sequence: at}, Data: bytes.Clone(it.data), Lease: bus.Lease{Count: it.count}}, soonest
