@@ -32,9 +32,9 @@ func newStarter() (*starter, error) {
 
 func (s *starter) run() {
 	defer close(s.done)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // for good: nobody else is to have what follows
 	slacken()
+	queueUp()
 	for start := range s.requests {
 		start()
 	}

@@ -16,6 +16,9 @@ func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true}
 // slacken does nothing: only Linux has such a setting.
 func slacken() {}
 
+// queueUp does nothing: only Linux has such a policy.
+func queueUp() {}
+
 // awaitExit waits until a child has ended and leaves it as a zombie.
 func awaitExit(pid int) {
 	queue, err := unix.Kqueue()
