@@ -147,7 +147,7 @@ func (r running) serve(ctx context.Context, std streams, s *stack.Stack) error {
 	show := &narrator{out: std.out, quiet: p.Quiet, ephemeral: p.Ephemeral}
 	cfg := gatepost.Config{
 		Stack: s, Data: r.data, Gateway: p.Gateway, AWS: p.AWS, Console: p.Console, TTLDelay: p.TTLDelay,
-		Override: variables, Offline: p.Offline, Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.event,
+		Override: variables, Offline: p.Offline, Limits: limits, Endpoints: endpoints, AsyncRetries: p.AsyncRetries, Log: p.logger(std), Built: show.built, Watch: show.events(),
 		NoMemoryLimit: p.MemoryLimit == "off",
 		Ephemeral:     p.Ephemeral, SyncEveryWrite: p.Sync,
 		KeepRunning: keepRunning,

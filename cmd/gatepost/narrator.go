@@ -146,11 +146,17 @@ func (n *narrator) news(before, now []stack.Notice, unchanged bool) {
 	printNotices(n.out, fresh, false)
 }
 
+// events is who is to be told of what happens: nobody, where no line is wanted,
+// because even a watcher that does nothing wakes a thread for each event.
+func (n *narrator) events() func(gatepost.Event) {
+	if n.quiet {
+		return nil
+	}
+	return n.event
+}
+
 // event prints one thing that happened.
 func (n *narrator) event(e gatepost.Event) {
-	if n.quiet {
-		return
-	}
 	mark := " "
 	if e.Failed {
 		mark = "!"
