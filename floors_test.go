@@ -19,6 +19,7 @@ var floors = map[string]struct {
 	"apigw":                            {1, "the words of a WebSocket API: values, no I/O"},
 	"stack":                            {2, "what a template declares, in those words"},
 	"internal/uuid":                    {0, "random identifiers"},
+	"internal/nonblock":                {0, "reads and writes that never block"},
 	"internal/jsonpath":                {0, "JSON documents and paths into them"},
 	"internal/synth":                   {0, "programs that make templates: apps of the AWS CDK, the packaging of services"},
 	"internal/project":                 {0, "which file of a folder declares a system"},

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"syscall"
+
+	"github.com/gatepost-dev/gatepost/internal/nonblock"
 )
 
 // socket reads and writes a descriptor within the runtime's poller. Reads are
@@ -59,7 +61,7 @@ func (s *socket) first() ([]byte, error) {
 // the last attempt.
 func (s *socket) read(fd uintptr) bool {
 	b := borrowRead()
-	n, err := retry(syscall.Read, int(fd), b)
+	n, err := nonblock.Read(fd, b)
 	switch {
 	case n > 0:
 		s.got = b[:n]
@@ -112,7 +114,7 @@ func (s *socket) write(c *Conn, wait bool) (n int, full bool, err error) {
 
 func (a *attempt) write(fd uintptr) bool {
 	b, scratch := a.c.pending(gatherSize)
-	n, err := retry(syscall.Write, int(fd), b)
+	n, err := nonblock.Write(fd, b)
 	if scratch != nil {
 		gatherBuffers.Put(scratch)
 	}
@@ -123,14 +125,4 @@ func (a *attempt) write(fd uintptr) bool {
 	a.n, a.err = max(n, 0), err
 	a.full = a.n < len(b)
 	return true
-}
-
-// retry repeats a system call that a signal has interrupted.
-func retry(call func(fd int, p []byte) (int, error), fd int, p []byte) (int, error) {
-	for {
-		n, err := call(fd, p)
-		if err != syscall.EINTR {
-			return n, err
-		}
-	}
 }

@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/gatepost-dev/gatepost/internal/nonblock"
 )
 
 // apiConn is one connection of a sandbox's process to its Runtime API.
 type apiConn struct {
 	api *runtimeAPI
-	net net.Conn
+	net *nonblock.Conn
 	in  *requestReader
 	out []byte // for the answers of serve; events have buffers of their own
 	// parked is true while the last question, for an event, has no answer.
@@ -39,9 +41,7 @@ func (c *apiConn) serve() {
 // linger lets the client read the last answer: a connection that is closed
 // before all has been read from it is reset, and the answer may be lost.
 func (c *apiConn) linger() {
-	if tcp, ok := c.net.(*net.TCPConn); ok {
-		_ = tcp.CloseWrite()
-	}
+	_ = c.net.CloseWrite()
 	_ = c.net.SetReadDeadline(time.Now().Add(connGrace))
 	_, _ = io.CopyN(io.Discard, c.net, 8<<20)
 }
@@ -281,7 +281,7 @@ func (c *apiConn) deliver(inv *invocation) {
 		go func() {
 			defer s.deliveries.Done()
 			head := net.Buffers{c.api.appendEvent(nil, inv), inv.event}
-			_, _ = head.WriteTo(c.net)
+			_, _ = head.WriteTo(c.net.TCPConn)
 		}()
 		return
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/gatepost-dev/gatepost/internal/nonblock"
 )
 
 const (
@@ -95,9 +97,8 @@ func (l *logs) readSome(fd uintptr) left {
 		l.scratch = make([]byte, 16<<10)
 	}
 	for got := 0; got < pipeCapacity; {
-		n, err := syscall.Read(int(fd), l.scratch)
+		n, err := nonblock.Read(fd, l.scratch)
 		switch {
-		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			return empty
 		case err != nil || n == 0:

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/gatepost-dev/gatepost/internal/nonblock"
 )
 
 const (
@@ -35,7 +37,7 @@ var tooLargeMessage = fmt.Sprintf("Exceeded maximum allowed payload size (%d byt
 // the connection on which the sandbox asked for it.
 type runtimeAPI struct {
 	sandbox  *sandbox
-	listener net.Listener
+	listener *net.TCPListener
 	// eventHead is the part of an event's head that never changes.
 	eventHead []byte
 	tasks     sync.WaitGroup
@@ -48,7 +50,7 @@ type runtimeAPI struct {
 
 // newRuntimeAPI opens the port. Nobody is answered before begin.
 func newRuntimeAPI(s *sandbox) (*runtimeAPI, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return nil, fmt.Errorf("open a port for the Runtime API: %w", err)
 	}
@@ -71,12 +73,17 @@ func (a *runtimeAPI) address() string { return a.listener.Addr().String() }
 
 func (a *runtimeAPI) accept() {
 	for {
-		nc, err := a.listener.Accept()
+		tcp, err := a.listener.AcceptTCP()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil { // no descriptors are left, for the moment
 			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		nc, err := nonblock.NewConn(tcp)
+		if err != nil { // never: package net has made it
+			tcp.Close()
 			continue
 		}
 		c := &apiConn{api: a, net: nc, in: newRequestReader(nc)}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"syscall"
+
+	"github.com/gatepost-dev/gatepost/internal/nonblock"
 )
 
 // readFirst waits for the first bytes of a connection and returns a copy of
@@ -23,7 +25,7 @@ func readFirst(c net.Conn) (first []byte, err error) {
 	err = raw.Read(func(fd uintptr) (done bool) {
 		buffer := firstBuffers.Get().(*[firstRead]byte)
 		defer firstBuffers.Put(buffer)
-		n, err := ignoringInterrupts(int(fd), buffer[:])
+		n, err := nonblock.Read(fd, buffer[:])
 		switch {
 		case err == syscall.EAGAIN:
 			return false
@@ -39,13 +41,4 @@ func readFirst(c net.Conn) (first []byte, err error) {
 		err = failed
 	}
 	return first, err
-}
-
-func ignoringInterrupts(fd int, p []byte) (int, error) {
-	for {
-		n, err := syscall.Read(fd, p)
-		if err != syscall.EINTR {
-			return n, err
-		}
-	}
 }
