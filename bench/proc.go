@@ -179,7 +179,11 @@ func start(kind string, core int) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := startOn(cmd, core); err != nil {
+	slack := time.Duration(0)
+	if kind == "invoke-gatepost" {
+		slack = programSlack
+	}
+	if err := startLate(cmd, core, slack); err != nil {
 		return nil, fmt.Errorf("start %s: %w", kind, err)
 	}
 	return &child{kind, cmd, in, json.NewDecoder(bufio.NewReader(out))}, nil
@@ -188,14 +192,22 @@ func start(kind string, core int) (*child, error) {
 // startOn starts a command with the affinity of its parent's thread, so that
 // every thread of the child has it. The thread is never given back: a child
 // dies with the thread that started it (Pdeathsig), not only with the process.
-func startOn(cmd *exec.Cmd, core int) error {
-	starts <- startRequest{cmd, core}
+func startOn(cmd *exec.Cmd, core int) error { return startLate(cmd, core, 0) }
+
+// programSlack is how late "gatepost dev" lets its timers be, and so its host of
+// functions here. The floor and the peer have what the kernel gives everybody.
+const programSlack = 500 * time.Microsecond
+
+// startLate is startOn for a command whose timers may be so late; 0 leaves them.
+func startLate(cmd *exec.Cmd, core int, slack time.Duration) error {
+	starts <- startRequest{cmd, core, slack}
 	return <-started
 }
 
 type startRequest struct {
-	cmd  *exec.Cmd
-	core int
+	cmd   *exec.Cmd
+	core  int
+	slack time.Duration
 }
 
 var (
@@ -203,19 +215,25 @@ var (
 	started = make(chan error)
 )
 
-// timerSlack is how late the timers of all children may be. "gatepost dev" gives
-// itself as much; the floor and the peer have it too, so that it is no advantage.
-const timerSlack = 500 * time.Microsecond
-
 func init() {
 	go func() {
 		runtime.LockOSThread()
-		// Without it all are slower.
-		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(timerSlack), 0, 0, 0)
 		for r := range starts {
-			started <- pinnedStart(r.cmd, r.core)
+			started <- r.start()
 		}
 	}()
+}
+
+// start starts the command as a child of this thread, from which it has its
+// slack.
+func (r startRequest) start() error {
+	if r.slack > 0 {
+		if err := unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(r.slack), 0, 0, 0); err != nil {
+			return err
+		}
+		defer unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) // what the thread began with
+	}
+	return pinnedStart(r.cmd, r.core)
 }
 
 func pinnedStart(cmd *exec.Cmd, core int) error {

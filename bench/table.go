@@ -22,28 +22,36 @@ type row struct {
 	// goal bounds Gatepost's ratio to the floor, or its figure when absolute.
 	goal     float64
 	absolute bool
+	// setAt is the floor's figure on the machine for which an absolute goal was
+	// set, if that is known. On a slower machine the same ratio to its floor
+	// meets the goal too, and the table says that it was the ratio.
+	setAt float64
 	// atLeast turns the goal around: more is better.
 	atLeast bool
 }
 
-// measured is what the goal bounds.
-func (r row) measured() float64 {
-	if r.absolute {
-		return median(r.gatepost)
+func (r row) met() string {
+	if r.goal == 0 {
+		return "-"
 	}
-	return ratio(r.gatepost, r.floor)
+	toFloor := ratio(r.gatepost, r.floor)
+	measured := toFloor
+	if r.absolute {
+		measured = median(r.gatepost)
+	}
+	switch {
+	case math.IsNaN(measured):
+		return "-"
+	case r.reaches(measured, r.goal):
+		return "yes"
+	case r.setAt > 0 && r.reaches(toFloor, r.goal/r.setAt):
+		return "by ratio"
+	}
+	return "NO"
 }
 
-func (r row) met() string {
-	switch m := r.measured(); {
-	case math.IsNaN(m) || r.goal == 0:
-		return "-"
-	case r.atLeast && m >= r.goal, !r.atLeast && m <= r.goal:
-		return "yes"
-	default:
-		return "NO"
-	}
-}
+// reaches compares a figure with a goal; one that is not a number reaches none.
+func (r row) reaches(x, goal float64) bool { return r.atLeast && x >= goal || !r.atLeast && x <= goal }
 
 func (r row) goalText() string {
 	if r.goal == 0 {
@@ -56,7 +64,11 @@ func (r row) goalText() string {
 	if r.absolute {
 		unit = " " + r.unit
 	}
-	return fmt.Sprintf("%s %.4g%s", sign, r.goal, unit)
+	text := fmt.Sprintf("%s %.4g%s", sign, r.goal, unit)
+	if r.setAt > 0 {
+		text += fmt.Sprintf(" (%.2fx)", r.goal/r.setAt)
+	}
+	return text
 }
 
 func (r row) ratioText(of []float64) string {
@@ -96,7 +108,7 @@ func ratio(a, b []float64) float64 {
 
 type table struct{ w io.Writer }
 
-const tableFormat = "%-34s %-24s %-24s %-8s %-36s %-8s %-11s %s\n"
+const tableFormat = "%-34s %-24s %-24s %-8s %-36s %-8s %-19s %s\n"
 
 func newTable(w io.Writer) *table {
 	fmt.Fprintf(w, tableFormat, "metric", "floor", "Gatepost", "ratio", "peer", "ratio", "goal", "met")
