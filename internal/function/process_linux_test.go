@@ -2,7 +2,13 @@ package function
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -12,11 +18,7 @@ import (
 // The end of a child is seen through a pidfd, its stops are not, and it is left
 // to be reaped.
 func TestAwaitReadable(t *testing.T) {
-	if fd, err := unix.PidfdOpen(unix.Getpid(), unix.PIDFD_NONBLOCK); err != nil {
-		t.Skipf("the kernel has no pidfd that does not block; run on Linux 5.10 or newer with no filter on pidfd_open: %v", err)
-	} else {
-		unix.Close(fd)
-	}
+	skipWithoutPidfd(t)
 	cmd := exec.Command("/bin/sh", "-c", "read line; exit 7")
 	input, err := cmd.StdinPipe()
 	if err != nil {
@@ -28,18 +30,19 @@ func TestAwaitReadable(t *testing.T) {
 	defer cmd.Process.Kill()
 	ended := make(chan error, 1)
 	go func() { ended <- awaitReadable(cmd.Process.Pid) }()
-	for range 10 { // each is over when the kernel tells of it
-		for sig, tells := range map[syscall.Signal]int{syscall.SIGSTOP: unix.WSTOPPED, syscall.SIGCONT: unix.WCONTINUED} {
-			if hasEnded(cmd.Process.Pid) {
-				t.Fatal("the child has ended by itself")
-			}
-			syscall.Kill(cmd.Process.Pid, sig)
-			if sig == syscall.SIGSTOP {
-				for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, tells, nil) == unix.EINTR {
-				}
-			}
+	for _, change := range slices.Repeat([]struct {
+		signal syscall.Signal
+		state  int
+	}{{syscall.SIGSTOP, unix.WSTOPPED}, {syscall.SIGCONT, unix.WCONTINUED}}, 10) {
+		if hasEnded(cmd.Process.Pid) {
+			t.Fatal("the child has ended by itself")
 		}
-		syscall.Kill(cmd.Process.Pid, syscall.SIGCONT)
+		if err := cmd.Process.Signal(change.signal); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, change.state, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	select {
 	case err := <-ended:
@@ -62,4 +65,33 @@ func TestAwaitReadable(t *testing.T) {
 	if err := awaitReadable(cmd.Process.Pid); err == nil {
 		t.Error("a descriptor was opened for who is no child")
 	}
+}
+
+// No thread of Gatepost waits for a function's process: each stop and continue
+// would wake it.
+func TestNoThreadWaits(t *testing.T) {
+	skipWithoutPidfd(t)
+	h := newTestHost(t, nil, acting("f", "echo", nil))
+	h.invoke("f", `{}`)
+	child := fmt.Sprintf(" %#x ", h.processes("f")[0])
+	threads, err := filepath.Glob("/proc/self/task/*/syscall")
+	if err != nil || len(threads) == 0 {
+		t.Skipf("the kernel does not tell what threads wait for; run with CONFIG_HAVE_ARCH_TRACEHOOK and /proc mounted: %v", err)
+	}
+	for _, thread := range threads {
+		call, err := os.ReadFile(thread) // one that has ended is none
+		number, _, _ := strings.Cut(string(call), " ")
+		if err == nil && (number == strconv.Itoa(unix.SYS_WAITID) || number == strconv.Itoa(unix.SYS_WAIT4)) && strings.Contains(string(call), child) {
+			t.Errorf("%s: %s: it waits for the function's process", thread, call)
+		}
+	}
+}
+
+func skipWithoutPidfd(t *testing.T) {
+	t.Helper()
+	fd, err := unix.PidfdOpen(unix.Getpid(), unix.PIDFD_NONBLOCK)
+	if err != nil {
+		t.Skipf("the kernel has no pidfd that does not block; run on Linux 5.10 or newer with no filter on pidfd_open: %v", err)
+	}
+	unix.Close(fd)
 }
