@@ -33,7 +33,7 @@ func slacken() {
 // SCHED_BATCH (sched(7)) a process that is woken does not push aside the one that
 // runs, which is often the gateway that has just written to it and has more to do.
 // So the gateway hands on all that has come before the functions go on, and where
-// there are fewer cores than functions, a message costs a quarter less. Their
+// there are fewer cores than functions, a message costs a sixth less. Their
 // share of the processor stays the same. Who has chosen another policy for
 // Gatepost keeps it.
 func queueUp() {
