@@ -14,6 +14,7 @@ demo: build ## the push system, running
 
 test: lint dlv ## everything: checks, packages with the race detector, scripts over the binary
 	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v '/e2e$$')
+	$(GO) test -count=1 ./internal/nonblock # has other system calls without the race detector
 	$(GO) test -race -count=1 -timeout 30m ./e2e
 	$(GO) test -count=1 -timeout 30m ./e2e
 	$(GO) -C bench vet ./...
