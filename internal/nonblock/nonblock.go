@@ -43,8 +43,10 @@ func retry(call func(fd uintptr, b []byte) (int, error), fd uintptr, b []byte) (
 func readAnnounced(fd uintptr, b []byte) (int, error)  { return syscall.Read(int(fd), b) }
 func writeAnnounced(fd uintptr, b []byte) (int, error) { return syscall.Write(int(fd), b) }
 
-// Conn is a TCP connection whose Read and Write do as this package does. Read is
-// for one goroutine at a time, all else for several. It must be made by NewConn.
+// Conn is a TCP connection whose Read and Write do as this package does; all else
+// is the TCPConn's own, ReadFrom and WriteTo with which io.Copy goes past them
+// included. Read is for one goroutine at a time, all else for several. It must be
+// made by NewConn.
 type Conn struct {
 	*net.TCPConn
 	raw     syscall.RawConn

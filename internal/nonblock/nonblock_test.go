@@ -43,8 +43,12 @@ func TestEcho(t *testing.T) {
 		c, other := pair(t)
 		sent := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
 		go func() {
-			if n, err := io.Copy(c, io.LimitReader(c, int64(size))); n != int64(size) || err != nil {
-				t.Errorf("%d bytes: %d were echoed: %v", size, n, err)
+			b := make([]byte, size)
+			if _, err := io.ReadFull(c, b); err != nil {
+				t.Errorf("%d bytes did not arrive: %v", size, err)
+			}
+			if n, err := c.Write(b); n != size || err != nil {
+				t.Errorf("%d of %d bytes were written: %v", n, size, err)
 			}
 		}()
 		go other.Write(sent)
